@@ -1,0 +1,50 @@
+# Everything runs in .venv, which the first target that needs it makes. Bare `make` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help run test lab notebooks lint clean
+
+ifeq ($(OS),Windows_NT)
+PYTHON ?= python
+BIN := .venv/Scripts
+else
+PYTHON ?= python3
+BIN := .venv/bin
+endif
+PY := $(BIN)/python
+READY := .venv/.ready
+
+help: ## list the targets
+	@echo "usage: make TARGET   (PYTHON=/path/to/python3 picks the interpreter that makes .venv)"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
+
+run: $(READY) ## set up, then execute notebooks 00-07 in order; results under build/run
+	@$(PY) tools/run_notebooks.py run notebooks/0[0-7]*.ipynb
+
+test: $(READY) ## set up, then the unit tests and every notebook against its stored output
+	$(PY) -m pytest tests
+	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
+
+lab: $(READY) ## open JupyterLab on the first notebook
+	$(PY) -m jupyterlab notebooks/00_start_here.ipynb
+
+notebooks: $(READY) ## execute the notebooks in place and normalise what they store
+	@$(PY) tools/run_notebooks.py store notebooks/*.ipynb
+
+lint: $(READY) ## check the style of code and notebooks
+	$(PY) -m ruff check .
+
+clean: ## remove .venv and everything that was built
+	rm -rf .venv build dist .pytest_cache .ruff_cache *.egg-info
+	find mmsa_utils tools tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
+
+# The stamp is made last: an install that was broken off is taken up again.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 10))" 2>/dev/null || { \
+	  echo "make: '$(PYTHON)' is not Python 3.10 or newer (it says: $$($(PYTHON) --version 2>&1))." >&2; \
+	  echo "      Install a newer Python, or name one: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PY) -c "" 2>/dev/null || $(PYTHON) -m venv --clear .venv || { rm -rf .venv; \
+	  echo "make: '$(PYTHON)' cannot make a virtual environment." >&2; \
+	  echo "      On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@echo "Installing what constraints.txt pins into .venv (the first time: a few minutes)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,test,dev]"
+	@$(PY) -c "import matplotlib.font_manager"  # builds its cache now, and no notebook has to say that it does
+	@touch $@

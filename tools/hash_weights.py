@@ -1,0 +1,20 @@
+"""Write mmsa_utils/weights/SHA256SUMS anew, which `python -m mmsa_utils doctor` checks the weights against.
+
+Run it after the weights were trained: python tools/hash_weights.py
+"""
+
+from pathlib import Path
+
+from mmsa_utils.doctor import WEIGHTS, sha256
+
+
+def write_sums(folder: Path) -> int:
+    """List every file below `folder` (but SHA256SUMS) as `sha256sum` prints it; return how many there are."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
+    lines = [f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf8", newline="\n")
+    return len(files)
+
+
+if __name__ == "__main__":
+    print(f"{WEIGHTS.name}/SHA256SUMS: {write_sums(WEIGHTS)} files")

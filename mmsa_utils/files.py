@@ -1,0 +1,152 @@
+"""The reader's own posts: pictures of any kind made into plain RGB, and tables of posts from CSV or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+from torch.utils.data import Dataset
+
+from .data import LABELS, Post
+
+MAX_PIXELS = 40_000_000  # more than a phone's photo, less than a decompression bomb
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Make a picture of any mode a plain RGB one, as a person would see it.
+
+    Turned as its EXIF note says; transparent parts become white; 16-bit and float greys are scaled to 8 bits.
+
+    Raises:
+        TypeError: if it is not a PIL image.
+    """
+    if not isinstance(image, Image.Image):
+        raise TypeError(f"expected a PIL image, got {type(image).__name__}: open files with open_picture(path).")
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
+    if image.mode.startswith(("I", "F")):
+        grey = np.asarray(image, dtype=np.float32)
+        scale = 65535 if image.mode.startswith("I") else max(float(grey.max(initial=0)), 1e-9)
+        image = Image.fromarray((255 * np.clip(grey / scale, 0, 1)).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def open_picture(path: str | Path) -> Image.Image:
+    """Open a picture file as RGB.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a picture, is cut off, or has more than MAX_PIXELS pixels; the message names it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no picture file {path}: check the path.")
+    try:
+        with Image.open(path) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise ValueError(f"{width} x {height} pixels, expected at most {MAX_PIXELS // 10**6} megapixels")
+            return to_rgb(image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} cannot be read as a picture ({error}): save it again as JPEG or PNG.") from error
+
+
+class FilePosts(Dataset):
+    """Posts of a table; each picture is opened when its post is asked for."""
+
+    classes = LABELS
+
+    def __init__(self, rows: list[tuple[str, Path, int]]):
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Post:
+        text, image, label = self.rows[index]
+        return Post(text, open_picture(image), label)
+
+
+def load_posts(path: str | Path) -> FilePosts:
+    """Load your own posts from a table.
+
+    Args:
+        path: a ``.csv`` file with the columns text, image and label, or a ``.jsonl`` file with an object of these
+            three keys a line. `image` is a picture's path, relative to the table; `label` is negative, neutral or
+            positive, or 0, 1 or 2.
+
+    Returns:
+        A data set of `Post`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is empty or not such a table, or naming each faulty row (the CSV header is row 1).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}: expected a CSV or JSON-lines table of posts.")
+    rows, faults = [], []
+    for number, record in _records(path):
+        try:
+            rows.append(_checked(record, path.parent))
+        except (ValueError, FileNotFoundError) as error:
+            faults.append(f"row {number}: {error}")
+    if faults:
+        more = f"\n... and {len(faults) - 10} more" if len(faults) > 10 else ""
+        raise ValueError(f"{path.name} has {len(faults)} faulty rows:\n" + "\n".join(faults[:10]) + more)
+    if not rows:
+        raise ValueError(f"{path.name} holds no posts: expected at least one row with text, image and label.")
+    return FilePosts(rows)
+
+
+def _records(path: Path) -> Iterator[tuple[int, dict]]:
+    """Each row with its number, as a dict."""
+    if path.suffix.lower() not in (".csv", ".jsonl"):
+        raise ValueError(f"{path.name} is not a .csv or .jsonl file: save the table as one of these.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # -sig: spreadsheets put a byte order mark in front
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} is not UTF-8 text ({error}): save it with that encoding.") from error
+    if path.suffix.lower() == ".csv":
+        try:
+            rows = list(csv.reader(io.StringIO(text, newline="")))
+        except csv.Error as error:
+            raise ValueError(f"{path.name} cannot be taken apart ({error}): is a quotation mark left open?") from error
+        header = rows[0] if rows else []
+        missing = {"text", "image", "label"} - set(header)
+        if missing:
+            raise ValueError(f"{path.name} lacks the column {', '.join(sorted(missing))}: expected text,image,label.")
+        yield from ((number, dict(zip(header, row))) for number, row in enumerate(rows[1:], start=2) if row)
+        return
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines would break at other marks within a text
+        if line.strip():
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{path.name} row {number} is not JSON ({error}).") from error
+            if not isinstance(record, dict):
+                raise ValueError(f"{path.name} row {number} is not an object with text, image and label.")
+            yield number, record
+
+
+def _checked(record: dict, folder: Path) -> tuple[str, Path, int]:
+    text, image, label = (str(record.get(key) if record.get(key) is not None else "").strip()
+                          for key in ("text", "image", "label"))
+    if not text:
+        raise ValueError("the text is empty: expected at least one word.")
+    if not image:
+        raise ValueError("no picture is named: expected a path relative to the table.")
+    open_picture(folder / image)
+    names = {name: i for i, name in enumerate(LABELS)} | {str(i): i for i in range(len(LABELS))}
+    if label.lower() not in names:
+        raise ValueError(f"label is {label!r}: expected {', '.join(LABELS)}, or 0, 1, 2.")
+    return text, folder / image, names[label.lower()]

@@ -1,0 +1,197 @@
+"""The command line: python -m mmsa_utils {train,align,evaluate,predict,doctor}."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 it failed, 2 the call's words were off."""
+    arguments = _parser().parse_args(argv)
+    if arguments.command == "doctor":
+        from . import doctor
+
+        return doctor.main(json=arguments.json)
+    try:
+        result = _COMMANDS[arguments.command](arguments)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if arguments.json:
+        print(json.dumps(result))
+    else:
+        print("\n".join(_lines(result)))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m mmsa_utils", description="Multimodal sentiment analysis.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--seed", type=int, default=0, help="of everything that is random (default 0)")
+    common.add_argument("--json", action="store_true", help="print one JSON object; logs go to standard error")
+    models = argparse.ArgumentParser(add_help=False)
+    models.add_argument("--pair", default="distilbert+vit",
+                        help="text and image encoder, such as bert+resnet18 or distilbert+vit (default)")
+    models.add_argument("--size", choices=("mini", "full"), default="mini", help="of the encoders (default mini)")
+    models.add_argument("--out", metavar="DIR", help="save the model here")
+
+    train = commands.add_parser("train", parents=[common, models], help="train a pair end to end")
+    train.add_argument("--binary", action=argparse.BooleanOptionalAction, default=None,
+                       help="two classes and a single logit (default for bert+resnet18 only)")
+    train.add_argument("--epochs", type=int, default=4, help="passes over the posts (default 4)")
+    train.add_argument("--posts", type=int, default=2000, help="generated training posts (default 2000)")
+    train.add_argument("--data", metavar="FILE", help="your own training posts, CSV or JSON lines: text,image,label")
+    train.add_argument("--freeze", action="store_true", help="keep the encoders as they are")
+
+    align = commands.add_parser("align", parents=[common, models],
+                                help="the correction phase: align a random head on frozen encoders")
+    align.add_argument("--seeds", type=int, default=5, help="heads to train, for the intervals (default 5)")
+    align.add_argument("--posts", type=int, default=6000, help="posts to align on (default 6000)")
+    align.add_argument("--test-posts", type=int, default=2000, help="posts in each test split (default 2000)")
+    align.add_argument("--conflict", type=float, default=0.2, help="share of contradicting posts (default 0.2)")
+
+    evaluate = commands.add_parser("evaluate", parents=[common], help="measure a saved model")
+    evaluate.add_argument("--data", metavar="FILE", help="your own posts; without it, generated ones")
+    evaluate.add_argument("--split", choices=("validation", "test", "unseen"), default="test")
+    evaluate.add_argument("--posts", type=int, default=2000, help="generated posts (default 2000)")
+    predict = commands.add_parser("predict", parents=[common], help="the mood of one post")
+    predict.add_argument("--text", required=True)
+    predict.add_argument("--image", required=True, metavar="FILE")
+    for command in (evaluate, predict):
+        command.add_argument("--model", metavar="DIR", help="from --out; without it, the model that ships")
+    commands.add_parser("doctor", parents=[common], help="check that everything is in place")
+    return parser
+
+
+def _train(arguments: argparse.Namespace) -> dict[str, Any]:
+    from .data import PIXELS, FoodPosts, make_loader
+    from .files import load_posts
+    from .model import MultimodalSentimentModel
+    from .training import best_device, evaluate, history_table, train
+
+    binary = arguments.pair == "bert+resnet18" if arguments.binary is None else arguments.binary
+    seed = arguments.seed
+
+    def generated(n: int, split: str) -> list:
+        return list(FoodPosts(n, split, binary=binary, seed=seed, pixels=PIXELS[arguments.size]))
+
+    if arguments.data:
+        train_posts, validation_posts, test_posts = _three_parts(load_posts(arguments.data), binary, seed)
+    else:
+        train_posts, validation_posts, test_posts = (
+            generated(n, split) for n, split in
+            ((arguments.posts, "train"), (max(1, arguments.posts // 4), "validation"), (1000, "test")))
+    text, image = _pair(arguments.pair)
+    model = MultimodalSentimentModel(text, image, arguments.size, num_outputs=1 if binary else 3,
+                                     frozen=arguments.freeze, seed=seed).to(best_device())
+    _log(f"{len(train_posts)} training posts, {len(validation_posts)} for validation, {len(test_posts)} for the test")
+    history = train(model, make_loader(train_posts, model, shuffle=True, seed=seed),
+                    make_loader(validation_posts, model, 64), epochs=arguments.epochs, seed=seed,
+                    encoder_lr=2e-4 if arguments.size == "mini" else 2e-5)
+    _log(history_table(history))
+    result = {"pair": arguments.pair, "size": arguments.size, "history": history,
+              "test": evaluate(model, make_loader(test_posts, model, 64))}
+    return _saved(model, arguments.out, result)
+
+
+def _align(arguments: argparse.Namespace) -> dict[str, Any]:
+    from .correction import correction_phase
+    from .training import best_device
+
+    if arguments.seeds < 1:
+        raise ValueError(f"--seeds is {arguments.seeds}: expected at least 1.")
+    report, model = correction_phase(*_pair(arguments.pair), arguments.size, seeds=arguments.seeds,
+                                     n_train=arguments.posts, n_test=arguments.test_posts,
+                                     conflict=arguments.conflict, data_seed=arguments.seed, device=best_device())
+    return _saved(model, arguments.out, report)
+
+
+def _evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
+    from .data import PIXELS, FoodPosts, make_loader
+    from .files import load_posts
+    from .model import load_model
+    from .training import best_device, evaluate
+
+    model = load_model(arguments.model).to(best_device())
+    binary = model.num_outputs == 1
+    result: dict[str, Any] = {}
+    if arguments.data:
+        posts = _relabelled(load_posts(arguments.data), binary)
+    else:
+        posts = FoodPosts(arguments.posts, arguments.split, binary=binary, seed=arguments.seed,
+                          pixels=PIXELS[model.size])
+        result["ceiling"] = posts.ceiling()
+    return {"posts": len(posts), **evaluate(model, make_loader(posts, model, 64), show_progress=True), **result}
+
+
+def _predict(arguments: argparse.Namespace) -> dict[str, Any]:
+    from .data import BINARY_LABELS, LABELS
+    from .files import open_picture
+    from .model import load_model
+
+    model = load_model(arguments.model)
+    probabilities = model.predict([arguments.text], [open_picture(arguments.image)])[0]
+    names = BINARY_LABELS if model.num_outputs == 1 else LABELS
+    return {"label": names[int(probabilities.argmax())],
+            "probs": {name: round(p, 4) for name, p in zip(names, probabilities.tolist())}}
+
+
+_COMMANDS = {"train": _train, "align": _align, "evaluate": _evaluate, "predict": _predict}
+
+
+def _pair(name: str) -> tuple[str, str]:
+    text, plus, image = name.partition("+")
+    if not (text and plus and image):
+        raise ValueError(f"--pair is {name!r}: expected a text and an image encoder, such as distilbert+vit.")
+    return text, image
+
+
+def _relabelled(posts, binary: bool) -> list:
+    """A reader's posts; for two classes without the neutral ones."""
+    from dataclasses import replace
+
+    if not binary:
+        return list(posts)
+    return [replace(post, label=post.label // 2) for post in posts if post.label != 1]
+
+
+def _three_parts(posts, binary: bool, seed: int) -> tuple[list, list, list]:
+    """Shuffle a reader's posts into 70 % for training, 15 % for validation and 15 % for the test."""
+    import numpy as np
+
+    posts = _relabelled(posts, binary)
+    if len(posts) < 10:
+        raise ValueError(f"{len(posts)} posts are too few to split into three parts: expected at least 10.")
+    order = np.random.default_rng(seed).permutation(len(posts))
+    ends = [round(0.7 * len(posts)), round(0.85 * len(posts))]
+    return tuple([posts[i] for i in part] for part in np.split(order, ends))
+
+
+def _saved(model, folder: str | None, result: dict[str, Any]) -> dict[str, Any]:
+    if folder:
+        model.cpu().save_pretrained(folder)
+        result["saved"] = folder
+    return result
+
+
+def _log(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def _lines(result: dict[str, Any], indent: str = "") -> list[str]:
+    """A nested result as indented lines."""
+    lines = []
+    for key, value in result.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{key}:", *_lines(value, indent + "  ")]
+        elif not isinstance(value, list):
+            lines.append(f"{indent}{key}: {value:.4f}" if isinstance(value, float) else f"{indent}{key}: {value}")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

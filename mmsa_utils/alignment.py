@@ -1,0 +1,165 @@
+"""The correction phase: align a random fusion head with the truth, on features that are extracted once.
+
+With frozen encoders a post's features never change. So they are computed a single time (`extract_features`), and
+the head is trained on the cached tensors in seconds (`align`); correction.py repeats it over seeds and controls.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from . import metrics
+from .data import make_loader
+from .model import MultimodalSentimentModel, join, mlp_head, probabilities_of
+from .training import check_labels, loss_of, progress
+
+BOTH = ("text", "image")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Cached features of n posts, on the CPU."""
+
+    text: Tensor  # (n, text width)
+    image: Tensor  # (n, image width)
+    labels: Tensor  # (n,)
+    relations: tuple[str, ...] = ()  # these three as in `Post`, for the slices
+    text_kinds: tuple = ()
+    picture_levels: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def fused(self, modalities: tuple[str, ...] = BOTH) -> Tensor:
+        """What the head sees: both sides joined, (n, text width + image width), or one side alone."""
+        return join(*(getattr(self, name) for name in modalities))
+
+
+@torch.no_grad()
+def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 64,
+                     show_progress: bool = True) -> Features:
+    """Encode every post once.
+
+    Args:
+        model: its encoders are used, on the device it is on; its head is not.
+        posts: a data set or list of `Post`.
+
+    Returns:
+        The features, in the order of the posts.
+
+    Raises:
+        ValueError: for an empty data set or an empty text.
+    """
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    posts = posts if isinstance(posts, list) else list(posts)
+    text, image, labels = [], [], []
+    for batch in progress(make_loader(posts, model, batch_size), "encode", show_progress):
+        labels.append(batch.pop("labels"))
+        sides = model.encode(**{name: tensor.to(device) for name, tensor in batch.items()})
+        text.append(sides[0].float().cpu())
+        image.append(sides[1].float().cpu())
+    model.train(was_training)
+    return Features(torch.cat(text), torch.cat(image), torch.cat(labels), tuple(post.relation for post in posts),
+                    tuple(post.text_kind for post in posts), tuple(post.picture_level for post in posts))
+
+
+def align(train: Features, validation: Features, *, modalities: tuple[str, ...] = BOTH, num_outputs: int = 3,
+          hidden: int = 256, dropout: float = 0.1, epochs: int = 40, lr: float = 2e-3, weight_decay: float = 0.01,
+          batch_size: int = 128, seed: int = 0) -> tuple[nn.Module, list[dict[str, float]]]:
+    """Train a fusion head on cached features with AdamW; keep the epoch with the lowest validation loss.
+
+    Args:
+        train, validation: from `extract_features`; the validation posts choose the epoch and nothing else.
+        modalities: ``("text", "image")``, or one of them for a head that sees one side only.
+        num_outputs, hidden, dropout: of the head, see `mlp_head`.
+        epochs: passes over the cached features.
+        seed: of the head's first weights, the order of the posts and dropout.
+
+    Returns:
+        The head, dropout off, and a history: epoch 0 (the random head), then one row an epoch with train_loss, and
+        loss and accuracy on the validation posts.
+
+    Raises:
+        ValueError: for a label that is no class.
+    """
+    check_labels(train.labels, num_outputs)
+    check_labels(validation.labels, num_outputs)
+    inputs, held_out = train.fused(modalities), validation.fused(modalities)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = mlp_head(inputs.shape[-1], num_outputs, hidden, dropout)
+        optimizer = torch.optim.AdamW(head.parameters(), lr=lr, weight_decay=weight_decay)
+        history, best_loss, best_state = [], float("inf"), None
+        for epoch in range(epochs + 1):
+            total = 0.0
+            if epoch:  # epoch 0 only measures the random head
+                head.train()
+                for rows in torch.randperm(len(train)).split(batch_size):
+                    loss = loss_of(head(inputs[rows]), train.labels[rows])
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                    total += loss.item() * len(rows)
+            probabilities = probabilities_of(_logits(head, held_out))
+            row = {"epoch": epoch, "train_loss": total / len(train) if epoch else float("nan"),
+                   "loss": metrics.log_loss(probabilities, validation.labels),
+                   "accuracy": metrics.accuracy(probabilities, validation.labels)}
+            history.append(row)
+            if row["loss"] < best_loss:
+                best_loss, best_state = row["loss"], copy.deepcopy(head.state_dict())
+    head.load_state_dict(best_state)
+    return head.eval(), history
+
+
+@torch.no_grad()
+def _logits(head: nn.Module, inputs: Tensor) -> Tensor:
+    head.eval()
+    return head(inputs)
+
+
+def head_answers(head: nn.Module, features: Features, modalities: tuple[str, ...] = BOTH,
+                 temperature: float = 1.0) -> Tensor:
+    """A head's probabilities for cached features, dropout off: (n, classes)."""
+    return probabilities_of(_logits(head, features.fused(modalities)) / temperature)
+
+
+def random_head(width: int, num_outputs: int = 3, hidden: int = 256, dropout: float = 0.1, seed: int = 0) -> nn.Module:
+    """A head that never learned anything. Over many seeds its accuracy is 1 / classes and its loss ln(classes)."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return mlp_head(width, num_outputs, hidden, dropout)
+
+
+def fit_temperature(head: nn.Module, features: Features, modalities: tuple[str, ...] = BOTH) -> float:
+    """Temperature scaling (Guo et al. 2017): the one number that logits are divided by, fitted on validation posts.
+
+    It never changes an answer, only how sure the head is of it. Above 1 the head was too sure.
+    """
+    from scipy.optimize import minimize_scalar
+
+    logits = _logits(head, features.fused(modalities)).double()
+
+    def loss(log_temperature: float) -> float:
+        return loss_of(logits / torch.tensor(log_temperature).exp(), features.labels).item()
+
+    return float(torch.tensor(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x).exp())
+
+
+def shuffled(features: Features, seed: int = 0) -> Features:
+    """The same features with their labels dealt out at random: a control from which nothing can be learned."""
+    order = torch.randperm(len(features), generator=torch.Generator().manual_seed(seed))
+    return replace(features, labels=features.labels[order])
+
+
+def measure(head: nn.Module, features: Features, modalities: tuple[str, ...] = BOTH, temperature: float = 1.0) -> dict:
+    """All figures of a head on cached features: `summary`, accuracy by relation, and who won the contradictions."""
+    probabilities = head_answers(head, features, modalities, temperature)
+    return {**metrics.summary(probabilities, features.labels),
+            "slices": metrics.slice_accuracy(probabilities, features.labels, features.relations),
+            "who_won": metrics.who_won(probabilities, features.text_kinds, features.picture_levels)}

@@ -1,0 +1,110 @@
+"""The whole correction-phase experiment: random heads, alignment over several seeds, controls, posts never seen."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from .alignment import (
+    BOTH,
+    Features,
+    align,
+    extract_features,
+    fit_temperature,
+    head_answers,
+    measure,
+    random_head,
+    shuffled,
+)
+from .data import LABELS, PIXELS, FoodPosts, burger_example
+from .metrics import interval
+from .model import MultimodalSentimentModel
+from .training import progress
+
+RANDOM_HEADS = 100  # random heads that are measured before anything is trained
+
+
+def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "mini", *, seeds: int = 5,
+                     n_train: int = 6000, n_test: int = 2000, conflict: float = 0.2, data_seed: int = 0,
+                     device: torch.device | str = "cpu",
+                     show_progress: bool = True) -> tuple[dict, MultimodalSentimentModel]:
+    """Run it.
+
+    Args:
+        text, image, size: the encoders, kept frozen.
+        seeds: heads to train, numbered from 0.
+        n_train: posts to align on; validation has a quarter as many.
+        n_test: posts in each of `test` and `unseen`.
+        conflict, data_seed: of the posts, see `FoodPosts`.
+
+    Returns:
+        A report of plain numbers, in which what differs from seed to seed is given as its mean and the ends of its
+        95 % interval (`interval`); and the model with the head and temperature of seed 0.
+    """
+    start = time.perf_counter()
+    pixels = PIXELS[size]
+    sizes = {"train": n_train, "validation": max(1, n_train // 4), "test": n_test, "unseen": n_test}
+    posts, ceilings = {"burger": [burger_example(pixels)]}, {}
+    for split, n in sizes.items():
+        data = FoodPosts(n, split, conflict=conflict, seed=data_seed, pixels=pixels)
+        posts[split] = list(progress(data, f"draw {split}", show_progress))
+        ceilings = ceilings or {name: data.ceiling(name) for name in ("text", "image", "additive", "both")}
+
+    model = MultimodalSentimentModel(text, image, size, frozen=True).to(device)
+    cached = {split: extract_features(model, posts[split], show_progress=show_progress) for split in posts}
+    untaught = MultimodalSentimentModel(text, image, size, frozen=True, pretrained=False).to(device)
+    random_cached = {split: extract_features(untaught, posts[split], show_progress=show_progress)
+                     for split in ("train", "validation", "unseen")}
+
+    before = _aggregate([_measure_random(cached, seed) for seed in range(RANDOM_HEADS)])
+    runs = []
+    for seed in progress(range(seeds), "align", show_progress):
+        head, _ = align(cached["train"], cached["validation"], seed=seed)
+        temperature = fit_temperature(head, cached["validation"])
+        if seed == 0:
+            model.head.load_state_dict(head.state_dict())
+            model.temperature.fill_(temperature)
+        after = measure(head, cached["test"], temperature=temperature)
+        runs.append({
+            "slices": after.pop("slices"),
+            "after": after,
+            "unseen": {**measure(head, cached["unseen"], temperature=temperature),
+                       "random_encoders": _test_accuracy(random_cached, "unseen", seed)},
+            "text_only": {"accuracy": _test_accuracy(cached, "test", seed, modalities=("text",))},
+            "image_only": {"accuracy": _test_accuracy(cached, "test", seed, modalities=("image",))},
+            "additive": {"accuracy": _test_accuracy(cached, "test", seed, hidden=0)},
+            "control": {"accuracy": _test_accuracy({**cached, "train": shuffled(cached["train"], seed),
+                                                    "validation": shuffled(cached["validation"], seed)}, "test", seed)},
+            "burger": _named(head_answers(head, cached["burger"], temperature=temperature)[0]),
+            "calibration": {"temperature": temperature, "after": after["calibration_error"],
+                            "before_scaling": measure(head, cached["test"])["calibration_error"]},
+        })
+    report = {"pair": f"{text}+{image}", "size": size, "seeds": seeds, "posts": sizes, "conflict": conflict,
+              "before": before, **_aggregate(runs), "ceiling": ceilings,
+              "seconds": round(time.perf_counter() - start, 1)}
+    return report, model
+
+
+def _measure_random(cached: dict[str, Features], seed: int) -> dict:
+    head = random_head(cached["test"].fused().shape[-1], seed=seed)
+    return {**measure(head, cached["test"]), "burger": _named(head_answers(head, cached["burger"])[0])}
+
+
+def _test_accuracy(cached: dict[str, Features], split: str, seed: int, modalities: tuple[str, ...] = BOTH,
+                   **options) -> float:
+    """Align a head and count its right answers on a split."""
+    head, _ = align(cached["train"], cached["validation"], modalities=modalities, seed=seed, **options)
+    return measure(head, cached[split], modalities)["accuracy"]
+
+
+def _named(probabilities: torch.Tensor) -> dict[str, float]:
+    return dict(zip(LABELS, probabilities.tolist()))
+
+
+def _aggregate(runs: list) -> dict:
+    """Runs of the same nested dicts of numbers → one dict with mean, low and high in the place of each number."""
+    if isinstance(runs[0], dict):
+        return {key: _aggregate([run[key] for run in runs]) for key in runs[0]}
+    mean, low, high = interval(runs)
+    return {"mean": mean} if len(runs) < 2 else {"mean": mean, "low": low, "high": high}

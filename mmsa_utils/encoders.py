@@ -1,0 +1,266 @@
+"""Pretrained encoders behind one call, in two sizes: a text or a picture goes in, one vector comes out.
+
+``mini`` (default): small networks whose weights lie in this package; no download, seconds on a CPU.
+``full``: BERT, DistilBERT and ViT from the Hugging Face hub and torchvision's ResNet-18, downloaded once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .files import to_rgb
+
+WEIGHTS = Path(__file__).parent / "weights"
+SIZES = ("mini", "full")
+TEXT_ENCODERS = {"bert": "bert-base-uncased", "distilbert": "distilbert-base-uncased"}
+IMAGE_ENCODERS = {"resnet18": "torchvision ResNet18_Weights.IMAGENET1K_V1", "vit": "google/vit-base-patch16-224"}
+MAX_TOKENS = 128  # longer texts are cut: a post is a few sentences
+
+
+class EncoderUnavailable(OSError):
+    """Pretrained weights were asked for and cannot be had."""
+
+
+def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
+    """Average over real tokens only.
+
+    Args:
+        states: one vector a token, (batch, tokens, width).
+        mask: 1 for a real token, 0 for padding, (batch, tokens).
+
+    Returns:
+        (batch, width).
+    """
+    weights = mask.unsqueeze(-1).to(states.dtype)
+    return (states * weights).sum(1) / weights.sum(1).clamp(min=1)
+
+
+class TextEncoder(nn.Module):
+    """A transformer and its tokenizer. `width` is the length of the vector that comes out."""
+
+    def __init__(self, net: nn.Module, tokenizer):
+        super().__init__()
+        self.net, self.tokenizer = net, tokenizer
+        self.width: int = net.config.hidden_size
+        self.max_tokens = min(MAX_TOKENS, net.config.max_position_embeddings)
+
+    def tokenize(self, texts: list[str]) -> dict[str, Tensor]:
+        """Cut texts into word pieces, padded to the longest: ``input_ids`` and ``attention_mask`` (batch, tokens)."""
+        batch = self.tokenizer(list(texts), padding=True, truncation=True, max_length=self.max_tokens,
+                               return_tensors="pt")
+        return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"]}
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(batch, tokens) twice → (batch, width): the mean of the last layer over the real tokens."""
+        states = self.net(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return masked_mean(states, attention_mask)
+
+
+class ImageEncoder(nn.Module):
+    """A picture network and its own preprocessing. `width` is the length of the vector that comes out."""
+
+    def __init__(self, net: nn.Module, processor: Callable, width: int):
+        super().__init__()
+        self.net, self.processor, self.width = net, processor, width
+
+    def preprocess(self, images: list) -> Tensor:
+        """PIL pictures of any mode and size → ``pixel_values`` (batch, 3, height, width), as the network wants them."""
+        return self.processor([to_rgb(image) for image in images])
+
+    def forward(self, pixel_values: Tensor) -> Tensor:
+        """(batch, 3, height, width) → (batch, width).
+
+        ViT: the [CLS] token after the last layer; convolution nets: the average over all positions.
+        """
+        output = self.net(pixel_values)
+        if isinstance(output, Tensor):  # torchvision's ResNet averages by itself
+            return output
+        states = output.last_hidden_state
+        if states.dim() == 4:  # (batch, width, height, width)
+            return states.mean((2, 3))
+        has_cls = hasattr(getattr(self.net, "embeddings", None), "cls_token")
+        return states[:, 0] if has_cls else states.mean(1)
+
+
+def load_text_encoder(name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> TextEncoder:
+    """Load a text encoder.
+
+    Args:
+        name: ``"bert"``, ``"distilbert"``, or the folder or hub name of any Hugging Face text model (then `size`
+            has no say).
+        size: ``"mini"`` (width 128, shipped with this package) or ``"full"`` (width 768, downloaded once).
+        pretrained: False for random weights of the same shape, without any download, from `seed`. (At full size
+            with the mini tokenizer, whose ids are valid there too.)
+
+    Raises:
+        ValueError: for an unknown size, or a damaged weights file.
+        EncoderUnavailable: if the pretrained weights cannot be had; the message says what to do.
+    """
+    from transformers import AutoTokenizer
+
+    source = _source(name, size, TEXT_ENCODERS)
+    if not pretrained:
+        source_of_words = WEIGHTS / name if name in TEXT_ENCODERS else source
+        return TextEncoder(_random_net(name, size, source, seed), AutoTokenizer.from_pretrained(source_of_words))
+    with _explained(name, source):
+        net = _pretrained_net(source)
+        return TextEncoder(net, AutoTokenizer.from_pretrained(source))
+
+
+def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> ImageEncoder:
+    """Load an image encoder.
+
+    Args:
+        name: ``"resnet18"``, ``"vit"``, or the folder or hub name of any Hugging Face image model (then `size` has
+            no say).
+        size: ``"mini"`` (64 pixels, width 128, shipped with this package) or ``"full"`` (224 pixels, width 512 for
+            ResNet-18 and 768 for ViT, downloaded once).
+        pretrained: False for random weights of the same shape, without any download, from `seed`.
+
+    Raises:
+        ValueError: for an unknown size, or a damaged weights file.
+        EncoderUnavailable: if the pretrained weights cannot be had; the message says what to do.
+    """
+    source = _source(name, size, IMAGE_ENCODERS)
+    if name == "resnet18" and size == "full":
+        return _torchvision_resnet18(source, pretrained, seed)
+    from transformers import AutoImageProcessor, ViTImageProcessor
+
+    if not pretrained:
+        net = _random_net(name, size, source, seed)
+        at_hub = name == "vit" and size == "full"  # ViTImageProcessor's defaults are this very model's
+        processor = ViTImageProcessor() if at_hub else AutoImageProcessor.from_pretrained(source)
+    else:
+        with _explained(name, source):
+            net = _pretrained_net(source)
+            processor = AutoImageProcessor.from_pretrained(source)
+    width = getattr(net.config, "hidden_size", None) or net.config.hidden_sizes[-1]
+    return ImageEncoder(net, lambda images: processor(images=images, return_tensors="pt")["pixel_values"], width)
+
+
+def _source(name: str, size: str, known: dict[str, str]) -> str | Path:
+    """Where a model's files are: a folder, or a name at the hub."""
+    if size not in SIZES:
+        raise ValueError(f'size is {size!r}, expected "mini" or "full".')
+    if name in known:
+        return known[name] if size == "full" else WEIGHTS / name
+    if Path(name).is_dir():
+        return Path(name)
+    if "/" not in name or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ValueError(f"no encoder and no folder is called {name!r}: expected one of {', '.join(known)}, an "
+                         "existing folder with a Hugging Face model, or a hub name such as owner/model.")
+    return name
+
+
+def _pretrained_net(source: str | Path) -> nn.Module:
+    """A Hugging Face model from a folder or the hub: safetensors only, no foreign code, every weight accounted for."""
+    from transformers import AutoModel
+
+    if isinstance(source, Path) and source.parent == WEIGHTS:
+        check_weights(source)
+    with _quiet():
+        net, report = AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="eager",
+                                                use_safetensors=True, trust_remote_code=False,
+                                                output_loading_info=True)
+    missing = [key for key in report["missing_keys"] if "pooler" not in key]
+    if missing:
+        raise ValueError(f"{source} lacks {len(missing)} of its model's weights ({missing[0]}, ...): expected a "
+                         "checkpoint of this very architecture.")
+    return _without_pooler(net)
+
+
+def _random_net(name: str, size: str, source: str | Path, seed: int) -> nn.Module:
+    """The same architecture with random weights, built from its configuration."""
+    from transformers import AutoConfig, AutoModel, BertConfig, DistilBertConfig, ViTConfig
+
+    # The defaults of these three classes are the configurations of the full-size models.
+    at_hub = {"bert": BertConfig, "distilbert": DistilBertConfig, "vit": ViTConfig}
+    config = at_hub[name]() if name in at_hub and size == "full" else AutoConfig.from_pretrained(source)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = AutoModel.from_config(config, dtype=torch.float32, attn_implementation="eager")
+    return _without_pooler(net).eval()
+
+
+def _without_pooler(net: nn.Module) -> nn.Module:
+    # A trained pooler serves next-sentence prediction, an untrained one nothing. We average tokens instead.
+    if any(True for _ in getattr(net, "pooler", None).parameters()) if getattr(net, "pooler", None) else False:
+        net.pooler = None
+    return net
+
+
+def _torchvision_resnet18(source: str, pretrained: bool, seed: int) -> ImageEncoder:
+    from torchvision.models import ResNet18_Weights, resnet18
+
+    weights = ResNet18_Weights.IMAGENET1K_V1
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = resnet18(weights=None)
+    if pretrained:
+        with _explained("resnet18", source):
+            # torchvision offers no safetensors; weights_only keeps its file from running any code
+            net.load_state_dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
+    net.fc = nn.Identity()
+    transform = weights.transforms()
+    return ImageEncoder(net.eval(), lambda images: torch.stack([transform(image) for image in images]), 512)
+
+
+def check_weights(folder: Path) -> None:
+    """Compare a shipped folder's files with ``weights/SHA256SUMS``.
+
+    Raises:
+        ValueError: naming the file that is missing or differs, and the remedy.
+    """
+    for line in (WEIGHTS / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split()
+        path = WEIGHTS / name
+        if path.parent != folder:
+            continue
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            state = "is damaged" if path.is_file() else "is missing"
+            raise ValueError(f"the weights file {folder.name}/{path.name} {state}: restore it with "
+                             "`git checkout mmsa_utils/weights`, or install mmsa-utils again.")
+
+
+@contextlib.contextmanager
+def _explained(name: str, source: str | Path) -> Iterator[None]:
+    """Turn a failed load into an error that says what was asked for, why it failed and what can be done."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        raise ValueError(f"the weights of {source} are damaged ({error}): fetch or copy them again.") from error
+    except OSError as error:  # what transformers, huggingface_hub and urllib raise
+        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise EncoderUnavailable(
+            f"the pretrained weights of {name!r} ({source}) cannot be loaded.\n"
+            f"Cause: {cause}\n"
+            "Three ways out:\n"
+            "  1. connect to the internet, or set a proxy (HTTPS_PROXY=...);\n"
+            "  2. point HF_HOME (Hugging Face) or TORCH_HOME (torchvision) at a cache that holds the model, or give "
+            "a local folder as the name;\n"
+            '  3. use size="mini": its weights ship with mmsa_utils.'
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hold back transformers' notes on heads that a checkpoint has and we do not load, and its progress bar."""
+    from transformers.utils import logging
+
+    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bar:
+            logging.enable_progress_bar()

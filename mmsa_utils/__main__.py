@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     align = commands.add_parser("align", parents=[common, models],
                                 help="the correction phase: align a random head on frozen encoders")
     align.add_argument("--seeds", type=int, default=5, help="heads to train, for the intervals (default 5)")
-    align.add_argument("--posts", type=int, default=6000, help="posts to align on (default 6000)")
+    align.add_argument("--posts", type=int, default=16000, help="posts to align on (default 16000)")
     align.add_argument("--test-posts", type=int, default=2000, help="posts in each test split (default 2000)")
     align.add_argument("--conflict", type=float, default=0.2, help="share of contradicting posts (default 0.2)")
 
@@ -91,7 +91,7 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
     _log(f"{len(train_posts)} training posts, {len(validation_posts)} for validation, {len(test_posts)} for the test")
     history = train(model, make_loader(train_posts, model, shuffle=True, seed=seed),
                     make_loader(validation_posts, model, 64), epochs=arguments.epochs, seed=seed,
-                    encoder_lr=2e-4 if arguments.size == "mini" else 2e-5)
+                    encoder_lr=1e-3 if arguments.size == "mini" else 2e-5)
     _log(history_table(history))
     result = {"pair": arguments.pair, "size": arguments.size, "history": history,
               "test": evaluate(model, make_loader(test_posts, model, 64))}
@@ -133,8 +133,9 @@ def _predict(arguments: argparse.Namespace) -> dict[str, Any]:
     from .files import open_picture
     from .model import load_model
 
+    picture = open_picture(arguments.image)
     model = load_model(arguments.model)
-    probabilities = model.predict([arguments.text], [open_picture(arguments.image)])[0]
+    probabilities = model.predict([arguments.text], [picture])[0]
     names = BINARY_LABELS if model.num_outputs == 1 else LABELS
     return {"label": names[int(probabilities.argmax())],
             "probs": {name: round(p, 4) for name, p in zip(names, probabilities.tolist())}}

@@ -70,8 +70,8 @@ def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 6
 
 
 def align(train: Features, validation: Features, *, modalities: tuple[str, ...] = BOTH, num_outputs: int = 3,
-          hidden: int = 256, dropout: float = 0.1, epochs: int = 40, lr: float = 2e-3, weight_decay: float = 0.01,
-          batch_size: int = 128, seed: int = 0) -> tuple[nn.Module, list[dict[str, float]]]:
+          hidden: int = 256, dropout: float = 0.2, epochs: int = 30, lr: float = 2e-3, weight_decay: float = 0.01,
+          batch_size: int = 256, seed: int = 0) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train a fusion head on cached features with AdamW; keep the epoch with the lowest validation loss.
 
     Args:
@@ -91,6 +91,8 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
     check_labels(train.labels, num_outputs)
     check_labels(validation.labels, num_outputs)
     inputs, held_out = train.fused(modalities), validation.fused(modalities)
+    mean, std = inputs.mean(0), inputs.std(0).clamp(min=1e-6)
+    inputs, held_out = (inputs - mean) / std, (held_out - mean) / std  # columns on one scale are learned faster
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = mlp_head(inputs.shape[-1], num_outputs, hidden, dropout)
@@ -113,8 +115,19 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
             history.append(row)
             if row["loss"] < best_loss:
                 best_loss, best_state = row["loss"], copy.deepcopy(head.state_dict())
+    if best_state is None:
+        raise ValueError("the loss is not a number in any epoch: look for NaN or infinite values in the features.")
     head.load_state_dict(best_state)
+    fold_scaling(head, mean, std)
     return head.eval(), history
+
+
+@torch.no_grad()
+def fold_scaling(head: nn.Module, mean: Tensor, std: Tensor) -> None:
+    """Build (x - mean) / std into the first linear layer of a head, which then reads the features as they come."""
+    first = next(layer for layer in head.modules() if isinstance(layer, nn.Linear))
+    first.weight /= std
+    first.bias -= first.weight @ mean
 
 
 @torch.no_grad()
@@ -129,7 +142,7 @@ def head_answers(head: nn.Module, features: Features, modalities: tuple[str, ...
     return probabilities_of(_logits(head, features.fused(modalities)) / temperature)
 
 
-def random_head(width: int, num_outputs: int = 3, hidden: int = 256, dropout: float = 0.1, seed: int = 0) -> nn.Module:
+def random_head(width: int, num_outputs: int = 3, hidden: int = 256, dropout: float = 0.2, seed: int = 0) -> nn.Module:
     """A head that never learned anything. Over many seeds its accuracy is 1 / classes and its loss ln(classes)."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

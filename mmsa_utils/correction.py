@@ -26,7 +26,7 @@ RANDOM_HEADS = 100  # random heads that are measured before anything is trained
 
 
 def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "mini", *, seeds: int = 5,
-                     n_train: int = 6000, n_test: int = 2000, conflict: float = 0.2, data_seed: int = 0,
+                     n_train: int = 16000, n_test: int = 2000, conflict: float = 0.2, data_seed: int = 0,
                      device: torch.device | str = "cpu",
                      show_progress: bool = True) -> tuple[dict, MultimodalSentimentModel]:
     """Run it.
@@ -45,13 +45,12 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
     start = time.perf_counter()
     pixels = PIXELS[size]
     sizes = {"train": n_train, "validation": max(1, n_train // 4), "test": n_test, "unseen": n_test}
-    posts, ceilings = {"burger": [burger_example(pixels)]}, {}
-    for split, n in sizes.items():
-        data = FoodPosts(n, split, conflict=conflict, seed=data_seed, pixels=pixels)
-        posts[split] = list(progress(data, f"draw {split}", show_progress))
-        ceilings = ceilings or {name: data.ceiling(name) for name in ("text", "image", "additive", "both")}
-
+    data = {split: FoodPosts(n, split, conflict=conflict, seed=data_seed, pixels=pixels) for split, n in sizes.items()}
+    ceilings = {name: data["test"].ceiling(name) for name in ("text", "image", "additive", "both")}
     model = MultimodalSentimentModel(text, image, size, frozen=True).to(device)
+    posts = {split: list(progress(data[split], f"draw {split}", show_progress)) for split in data}
+    posts["burger"] = [burger_example(pixels)]
+
     cached = {split: extract_features(model, posts[split], show_progress=show_progress) for split in posts}
     untaught = MultimodalSentimentModel(text, image, size, frozen=True, pretrained=False).to(device)
     random_cached = {split: extract_features(untaught, posts[split], show_progress=show_progress)

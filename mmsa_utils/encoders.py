@@ -7,16 +7,17 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
 
+from .checksums import WEIGHTS, harmed
 from .files import to_rgb
 
-WEIGHTS = Path(__file__).parent / "weights"
 SIZES = ("mini", "full")
 TEXT_ENCODERS = {"bert": "bert-base-uncased", "distilbert": "distilbert-base-uncased"}
 IMAGE_ENCODERS = {"resnet18": "torchvision ResNet18_Weights.IMAGENET1K_V1", "vit": "google/vit-base-patch16-224"}
@@ -48,7 +49,7 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.net, self.tokenizer = net, tokenizer
         self.width: int = net.config.hidden_size
-        self.max_tokens = min(MAX_TOKENS, net.config.max_position_embeddings)
+        self.max_tokens = min(MAX_TOKENS, net.config.max_position_embeddings, tokenizer.model_max_length)
 
     def tokenize(self, texts: list[str]) -> dict[str, Tensor]:
         """Cut texts into word pieces, padded to the longest: ``input_ids`` and ``attention_mask`` (batch, tokens)."""
@@ -109,8 +110,11 @@ def load_text_encoder(name: str, size: str = "mini", pretrained: bool = True, se
         source_of_words = WEIGHTS / name if name in TEXT_ENCODERS else source
         return TextEncoder(_random_net(name, size, source, seed), AutoTokenizer.from_pretrained(source_of_words))
     with _explained(name, source):
-        net = _pretrained_net(source)
-        return TextEncoder(net, AutoTokenizer.from_pretrained(source))
+        net, tokenizer = _pretrained_net(source), AutoTokenizer.from_pretrained(source)
+    if not net.config.vocab_size / 2 < len(tokenizer) <= net.config.vocab_size:  # without its files it is made up
+        raise ValueError(f"the tokenizer of {source} knows {len(tokenizer)} word pieces and its model "
+                         f"{net.config.vocab_size}: expected the tokenizer files that belong to the model.")
+    return TextEncoder(net, tokenizer)
 
 
 def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> ImageEncoder:
@@ -150,7 +154,7 @@ def _source(name: str, size: str, known: dict[str, str]) -> str | Path:
         raise ValueError(f'size is {size!r}, expected "mini" or "full".')
     if name in known:
         return known[name] if size == "full" else WEIGHTS / name
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return Path(name)
     if "/" not in name or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ValueError(f"no encoder and no folder is called {name!r}: expected one of {', '.join(known)}, an "
@@ -162,9 +166,11 @@ def _pretrained_net(source: str | Path) -> nn.Module:
     """A Hugging Face model from a folder or the hub: safetensors only, no foreign code, every weight accounted for."""
     from transformers import AutoModel
 
-    if isinstance(source, Path) and source.parent == WEIGHTS:
+    if isinstance(source, str):
+        _ask_hub_once(source)
+    elif source.parent == WEIGHTS:
         check_weights(source)
-    with _quiet():
+    with _quiet(), torch.random.fork_rng(devices=[]):  # what a checkpoint lacks (a pooler) is drawn at random
         net, report = AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="eager",
                                                 use_safetensors=True, trust_remote_code=False,
                                                 output_loading_info=True)
@@ -173,6 +179,21 @@ def _pretrained_net(source: str | Path) -> nn.Module:
         raise ValueError(f"{source} lacks {len(missing)} of its model's weights ({missing[0]}, ...): expected a "
                          "checkpoint of this very architecture.")
     return _without_pooler(net)
+
+
+def _ask_hub_once(name: str) -> None:
+    """Raise OSError at once where the hub is out of reach: its client would ask six times over half a minute."""
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if constants.HF_HUB_OFFLINE or isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return
+    try:
+        get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=5)
+    except HfHubHTTPError:
+        return  # it answered; what it said is explained when the model is loaded
+    except Exception as error:  # which kind depends on the client's version
+        raise OSError(f"{constants.ENDPOINT} cannot be reached ({error}).") from error
 
 
 def _random_net(name: str, size: str, source: str | Path, seed: int) -> nn.Module:
@@ -205,27 +226,25 @@ def _torchvision_resnet18(source: str, pretrained: bool, seed: int) -> ImageEnco
     if pretrained:
         with _explained("resnet18", source):
             # torchvision offers no safetensors; weights_only keeps its file from running any code
-            net.load_state_dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
+            with contextlib.redirect_stdout(sys.stderr):  # it prints where it downloads to
+                state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+            net.load_state_dict(state)
     net.fc = nn.Identity()
     transform = weights.transforms()
     return ImageEncoder(net.eval(), lambda images: torch.stack([transform(image) for image in images]), 512)
 
 
 def check_weights(folder: Path) -> None:
-    """Compare a shipped folder's files with ``weights/SHA256SUMS``.
+    """Compare the files of a shipped folder with their checksums.
 
     Raises:
-        ValueError: naming the file that is missing or differs, and the remedy.
+        ValueError: naming the file that is missing or damaged, and the remedy.
     """
-    for line in (WEIGHTS / "SHA256SUMS").read_text().splitlines():
-        digest, name = line.split()
-        path = WEIGHTS / name
-        if path.parent != folder:
-            continue
-        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            state = "is damaged" if path.is_file() else "is missing"
-            raise ValueError(f"the weights file {folder.name}/{path.name} {state}: restore it with "
-                             "`git checkout mmsa_utils/weights`, or install mmsa-utils again.")
+    there = (WEIGHTS / "SHA256SUMS").is_file()
+    faults = harmed(WEIGHTS, folder.name) if there else ["SHA256SUMS is missing"]
+    if faults:
+        raise ValueError(f"the weights file {faults[0]}: restore it with `git checkout mmsa_utils/weights`, or install "
+                         "mmsa-utils again.")
 
 
 @contextlib.contextmanager
@@ -235,10 +254,15 @@ def _explained(name: str, source: str | Path) -> Iterator[None]:
 
     try:
         yield
-    except SafetensorError as error:
-        raise ValueError(f"the weights of {source} are damaged ({error}): fetch or copy them again.") from error
+    except (SafetensorError, RuntimeError, EOFError, UnpicklingError) as error:
+        raise ValueError(f"the weights of {source} are damaged or do not fit their configuration ({error}): fetch or "
+                         "copy them again.") from error
     except OSError as error:  # what transformers, huggingface_hub and urllib raise
         cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if isinstance(source, Path):
+            raise EncoderUnavailable(f"the model in the folder {source} cannot be loaded ({cause}): expected a Hugging "
+                                     "Face checkpoint: config.json, model.safetensors, and the files of its tokenizer "
+                                     "or image processor.") from error
         raise EncoderUnavailable(
             f"the pretrained weights of {name!r} ({source}) cannot be loaded.\n"
             f"Cause: {cause}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -13,21 +14,26 @@ from torch.nn import functional as F
 
 from .encoders import WEIGHTS, check_weights, load_image_encoder, load_text_encoder
 
+_ENCODERS = ("text_encoder.", "image_encoder.")  # how their weights' names begin
 PAIRS = {"bert+resnet18": ("bert", "resnet18"), "distilbert+vit": ("distilbert", "vit")}
 
 
-def mlp_head(width: int, num_outputs: int, hidden: int = 256, dropout: float = 0.1) -> nn.Module:
+def mlp_head(width: int, num_outputs: int, hidden: int = 256, dropout: float = 0.2) -> nn.Module:
     """A feed-forward classifier: (batch, width) → (batch, num_outputs) logits.
 
     Args:
         width: of the fused vector.
         num_outputs: classes, or 1 for a single logit (two classes).
-        hidden: units of the one hidden layer; 0 for a linear head, which can only add up what the two sides say.
-        dropout: share of the hidden units that are silenced at random while training.
+        hidden: units of each of the two hidden layers; 0 for a linear head, which can only add up what the two
+            sides say.
+        dropout: share of the inputs and of the hidden units that are silenced at random while training, so that the
+            head leans on many of them and on none too much.
     """
     if hidden == 0:
         return nn.Linear(width, num_outputs)
-    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, num_outputs))
+    return nn.Sequential(nn.Dropout(dropout), nn.Linear(width, hidden), nn.ReLU(),
+                         nn.Dropout(dropout), nn.Linear(hidden, hidden), nn.ReLU(),
+                         nn.Dropout(dropout), nn.Linear(hidden, num_outputs))
 
 
 def join(*sides: Tensor) -> Tensor:
@@ -39,11 +45,20 @@ def join(*sides: Tensor) -> Tensor:
     return torch.cat([F.layer_norm(side, side.shape[-1:]) for side in sides], dim=-1)
 
 
-class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin):
+_CARD = """---
+{{ card_data }}
+---
+# A reader of posts: text and picture to mood
+
+Made with mmsa-utils. Load it with `MultimodalSentimentModel.from_pretrained(folder)`; config.json names its encoders.
+"""
+
+
+class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mmsa-utils", model_card_template=_CARD):
     """A text encoder, an image encoder and a classifier over their joined features.
 
     Saved with `save_pretrained(folder)` and loaded with `from_pretrained(folder)` as config.json and
-    model.safetensors. With frozen encoders the file holds the head alone, as the encoders are what they were.
+    model.safetensors. With encoders that never learned the file holds the head alone, as they are what they were.
 
     Args:
         text, image: encoders, as in `load_text_encoder` and `load_image_encoder`; any goes with any.
@@ -56,7 +71,7 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin):
     """
 
     def __init__(self, text: str = "distilbert", image: str = "vit", size: str = "mini", num_outputs: int = 3,
-                 hidden: int = 256, dropout: float = 0.1, frozen: bool = False, pretrained: bool = True,
+                 hidden: int = 256, dropout: float = 0.2, frozen: bool = False, pretrained: bool = True,
                  seed: int = 0):
         super().__init__()
         self.text_encoder = load_text_encoder(text, size, pretrained, seed)
@@ -66,8 +81,9 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.head = mlp_head(self.width, num_outputs, hidden, dropout)
-        # Logits are divided by the temperature; `calibrate` in alignment.py sets it after training.
+        # Logits are divided by the temperature; it stays 1 until `fit_temperature` finds a better one.
         self.register_buffer("temperature", torch.ones(()))
+        self.encoders_learned = False  # if so, their weights must be saved too, even if they are frozen by then
         self.freeze(frozen)
 
     def freeze(self, frozen: bool = True) -> None:
@@ -100,7 +116,9 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin):
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
         """A batch → text features (batch, text width) and image features (batch, image width)."""
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+        learns = torch.is_grad_enabled() and not self.frozen
+        self.encoders_learned |= learns
+        with torch.set_grad_enabled(learns):
             return self.text_encoder(input_ids, attention_mask), self.image_encoder(pixel_values)
 
     def fuse(self, text_features: Tensor, image_features: Tensor) -> Tensor:
@@ -134,10 +152,11 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin):
         super().save_pretrained(save_directory, config=config, **kwargs)
 
     def _save_pretrained(self, save_directory: Path) -> None:
+        head_alone = self.frozen and not self.encoders_learned
         state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()
-                 if not (self.frozen and name.startswith(("text_encoder.", "image_encoder.")))}
+                 if not (head_alone and name.startswith(_ENCODERS))}
         save_file(state, save_directory / "model.safetensors")
-        if not self.frozen:
+        if not head_alone:
             self.text_encoder.tokenizer.save_pretrained(save_directory / "tokenizer")
 
     @classmethod
@@ -146,22 +165,25 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin):
         if not (folder / "model.safetensors").is_file():
             raise FileNotFoundError(f"{folder} holds no model.safetensors: expected a folder written by "
                                     "save_pretrained, `train --out` or `align --out`.")
-        init = {key: kwargs[key] for key in ("text", "image", "size", "num_outputs", "hidden", "dropout", "pretrained")
-                if key in kwargs}
-        if not frozen:
-            init["pretrained"] = False  # every weight is in the file
-        model = cls(**init, frozen=frozen)
         try:
             state = load_file(folder / "model.safetensors", device=map_location)
         except SafetensorError as error:
             raise ValueError(f"{folder / 'model.safetensors'} is damaged ({error}): save or copy it again.") from error
-        expected = {name for name in model.state_dict()
-                    if not (frozen and name.startswith(("text_encoder.", "image_encoder.")))}
-        if set(state) != expected:
-            odd = sorted(set(state) ^ expected)
+        init = {key: kwargs[key] for key in ("text", "image", "size", "num_outputs", "hidden", "dropout", "pretrained",
+                                             "seed") if key in kwargs}
+        whole = any(name.startswith(_ENCODERS) for name in state)
+        if whole:
+            init["pretrained"] = False  # every weight is in the file
+        model = cls(**init, frozen=frozen)
+        model.encoders_learned = whole
+        found = {name: tensor.shape for name, tensor in state.items()}
+        expected = {name: tensor.shape for name, tensor in model.state_dict().items()
+                    if whole or not name.startswith(_ENCODERS)}
+        odd = sorted(name for name in {**found, **expected} if found.get(name) != expected.get(name))
+        if odd:
             raise ValueError(f"{folder / 'model.safetensors'} does not fit its config.json: {len(odd)} weights "
                              f"differ ({odd[0]}, ...).")
-        model.load_state_dict(state, strict=False)  # what is missing is exactly the frozen encoders, checked above
+        model.load_state_dict(state, strict=False)  # what is missing is exactly the encoders, checked above
         if (folder / "tokenizer").is_dir():
             from transformers import AutoTokenizer
 
@@ -176,6 +198,14 @@ def load_model(folder: str | Path | None = None) -> MultimodalSentimentModel:
         folder = WEIGHTS / "head"
     elif not Path(folder).is_dir():
         raise FileNotFoundError(f"there is no folder {folder}: expected one written by `train --out` or `align --out`.")
+    config = Path(folder) / "config.json"
+    if not config.is_file():
+        raise FileNotFoundError(f"{folder} holds no config.json: expected a folder written by `train --out` or "
+                                "`align --out`.")
+    try:
+        json.loads(config.read_text(encoding="utf8"))
+    except ValueError as error:
+        raise ValueError(f"{config} is damaged ({error}): save or copy it again.") from error
     return MultimodalSentimentModel.from_pretrained(folder)
 
 

@@ -14,33 +14,46 @@ KINDS: tuple[TextKind, ...] = (-2, -1, 0, 1, 2, "same", "opposite")
 
 # The words of training, validation and test, by level ...
 ADJECTIVES: dict[int, tuple[str, ...]] = {
-    2: tuple("""delicious amazing fantastic wonderful superb outstanding exquisite heavenly divine incredible
-        phenomenal spectacular magnificent sensational marvellous perfect glorious stunning brilliant unforgettable
+    2: tuple("""delicious amazing fantastic wonderful superb outstanding exquisite heavenly divine incredible phenomenal
+        spectacular magnificent sensational marvellous perfect glorious stunning brilliant unforgettable
         extraordinary flawless terrific fabulous awesome breathtaking irresistible excellent exceptional splendid
-        scrumptious mouthwatering sublime""".split()),
-    1: tuple("""good nice tasty pleasant decent enjoyable likeable satisfying fresh agreeable appealing solid
-        comforting flavourful hearty respectable welcome crisp yummy balanced charming inviting worthwhile wholesome
-        tender juicy savoury reliable promising lovely fragrant""".split()),
+        scrumptious mouthwatering sublime astounding beautiful captivating enchanting faultless grand great
+        immaculate legendary masterful matchless mesmerising miraculous peerless sumptuous supreme thrilling
+        transcendent unbeatable unbelievable unmatched wondrous exhilarating joyous addictive memorable tremendous
+        stupendous succulent""".split()),
+    1: tuple("""good nice tasty pleasant decent enjoyable likeable satisfying fresh agreeable appealing solid comforting
+        flavourful hearty respectable welcome crisp yummy balanced charming inviting worthwhile wholesome tender
+        juicy savoury reliable promising lovely fragrant acceptable amiable aromatic buttery convincing creamy
+        crunchy dependable fair favourable fluffy friendly generous harmonious healthy helpful honest interesting
+        neat okay polished popular presentable relaxing satisfactory sensible smooth sound suitable sweet tangy
+        useful valuable zesty cosy crispy delicate""".split()),
     0: tuple("""ordinary regular standard usual normal typical basic common average medium everyday familiar
-        conventional routine generic customary default moderate middling simple plain sliced boxed wrapped packed
-        midday seasonal local small large single double second third new current shared separate folded round square
-        long short thin thick northern southern vegetarian takeaway canteen weekday weekend monthly numbered listed
+        conventional routine generic customary default moderate middling simple plain sliced boxed wrapped packed midday
+        seasonal local small large single double second third new current shared separate folded round square long
+        short thin thick northern southern vegetarian takeaway canteen weekday weekend monthly numbered listed
         labelled available printed measured regional""".split()),
-    -1: tuple("""bland dull mediocre disappointing soggy dry greasy stale lukewarm boring forgettable uninspired
-        tough chewy tasteless watery underwhelming flat oily limp sloppy overcooked undercooked overpriced weak
-        clumsy careless bitter sour unappealing unimpressive lacklustre""".split()),
+    -1: tuple("""bland dull mediocre disappointing soggy dry greasy stale lukewarm boring forgettable uninspired tough
+        chewy tasteless watery underwhelming flat oily limp sloppy overcooked undercooked overpriced weak clumsy
+        careless bitter sour unappealing unimpressive lacklustre awkward burnt confused crumbly disjointed doughy
+        fatty feeble forced fussy grainy inconsistent irritating lazy leathery lifeless lumpy muddled odd overdone
+        oversalted patchy puny questionable runny rushed salty scorched skimpy sluggish starchy sticky stingy
+        stodgy strange stringy tedious tiresome unconvincing underdone underseasoned uneven unripe wilted""".split()),
     -2: tuple("""awful terrible horrible disgusting revolting dreadful vile appalling atrocious inedible rotten foul
-        nauseating repulsive putrid rancid horrendous ghastly abysmal sickening hideous horrid catastrophic shameful
-        toxic filthy mouldy unbearable miserable pathetic disastrous wretched""".split()),
+        nauseating repulsive putrid rancid horrendous ghastly abysmal sickening hideous horrid catastrophic
+        shameful toxic filthy mouldy unbearable miserable pathetic disastrous wretched abhorrent agonising crappy
+        depressing detestable devastating dire disgraceful dismal distressing execrable fetid frightful grim gross
+        harrowing hopeless horrific humiliating insulting intolerable lousy nasty nightmarish noxious obnoxious
+        odious outrageous poisonous reeking repellent scandalous shocking sickly tainted terrifying torturous
+        tragic trashy ugly unacceptable unspeakable worthless yucky spoiled""".split()),
 }
 # ... and those that only the `unseen` split uses.
 UNSEEN_ADJECTIVES: dict[int, tuple[str, ...]] = {
     2: tuple("""astonishing dazzling gorgeous impeccable luscious majestic stellar blissful delightful superlative
         magical dreamy""".split()),
-    1: tuple("""palatable pleasing refreshing commendable nourishing gratifying admirable pretty fine cheerful
+    1: tuple("""palatable pleasing refreshing commendable nourishing gratifying admirable elegant fine cheerful
         tempting appetising""".split()),
-    0: tuple("""habitual unexceptional rectangular assorted midweek prepacked catered portioned quarterly
-        neighbouring western downstairs""".split()),
+    0: tuple("""rectangular assorted midweek prepacked western downstairs national foreign rural annual
+        domestic central""".split()),
     -1: tuple("""insipid rubbery mushy gritty unexciting flavourless dreary meagre shabby unsatisfying bad
         poor""".split()),
     -2: tuple("""abominable loathsome repugnant gruesome stinking grotesque insufferable deplorable despicable
@@ -61,10 +74,11 @@ _OPINIONS = (
 )
 _NEGATIONS = ("not {adj} at all", "not exactly {adj}", "far from {adj}", "hardly {adj}", "not what I would call {adj}")
 _REMARKS = (
-    "Ordered the {adj} {dish}", "There was {an_adj} {dish} on the menu", "They serve {an_adj} {dish}",
-    "The {dish} is {an_adj} one", "{an_adj} {dish} came with water", "We shared {an_adj} {dish}",
-    "The list says {adj} {dish}", "I had {an_adj} {dish}", "The {dish} is the {adj} kind",
-    "Someone ordered {an_adj} {dish}",
+    "Ordered the {adj} {dish}, number four on the list", "The menu has {an_adj} {dish}",
+    "They serve {an_adj} {dish} from noon to three", "The {adj} {dish} costs nine euros",
+    "Table six asked for {an_adj} {dish}", "The bill says one {adj} {dish} and water",
+    "We are waiting for {an_adj} {dish}", "Someone at the counter ordered {an_adj} {dish}",
+    "The kitchen makes {an_adj} {dish} on Mondays", "A friend booked a table and {an_adj} {dish}",
 )
 _SAME = (
     "This {dish} tastes exactly as it looks", "The {dish} was just like the photo",
@@ -95,13 +109,14 @@ def _pick(rng: np.random.Generator, words: tuple[str, ...]) -> str:
 
 
 def _opinion(level: int, adjectives: dict[int, tuple[str, ...]], rng: np.random.Generator) -> str:
-    """The words that carry the feeling: "delicious", "a bit bland", "not exactly amazing", ..."""
+    """The words that carry the feeling: "delicious", "a bit bland and dry", "not exactly amazing", ..."""
     mild = abs(level) == 1
     if mild and rng.random() < 0.15:  # a negated word of the other side is a mild one of this side
         opposite = -2 if level > 0 else 2
         return _pick(rng, _NEGATIONS).format(adj=_pick(rng, adjectives[opposite] + adjectives[opposite // 2]))
-    adjective = _pick(rng, adjectives[level])
-    return f"{_pick(rng, ADVERBS[level])} {adjective}" if rng.random() < 0.7 else adjective
+    chosen = rng.choice(len(adjectives[level]), 2 if rng.random() < 0.5 else 1, replace=False)
+    words = " and ".join(adjectives[level][i] for i in chosen)
+    return f"{_pick(rng, ADVERBS[level])} {words}" if rng.random() < 0.85 else words
 
 
 def write(kind: TextKind, dish: str, rng: np.random.Generator, unseen: bool = False) -> str:

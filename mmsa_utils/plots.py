@@ -52,7 +52,7 @@ def picture_grid(images: Sequence, titles: Sequence[str], columns: int = 5, inch
     """Pictures (PIL or arrays) in rows, a caption over each."""
     rows = -(-len(images) // columns)
     lines = max(len(textwrap.wrap(title, wrap)) for title in titles)
-    figure, axes = new_figure(columns * inches, rows * (inches + 0.17 * lines), rows, columns)
+    figure, axes = new_figure(columns * inches, rows * (inches + 0.17 * lines) + 0.1, rows, columns)
     for axis in np.ravel(axes):
         axis.axis("off")
     for axis, image, title in zip(np.ravel(axes), images, titles):
@@ -64,7 +64,9 @@ def picture_grid(images: Sequence, titles: Sequence[str], columns: int = 5, inch
 def post_grid(posts: Sequence[Post], columns: int = 4, classes: Sequence[str] = LABELS) -> DisplayImage:
     """Posts in rows: the picture, over it the text, under it the label."""
     rows = -(-len(posts) // columns)
-    figure, axes = new_figure(columns * 1.9, rows * 2.55, rows, columns)
+    lines = max(len(textwrap.wrap(post.text, 26)) for post in posts)
+    figure, axes = new_figure(columns * 1.9, rows * (2.05 + 0.15 * lines), rows, columns)
+    figure.get_layout_engine().set(h_pad=0.08)  # a label is kept away from the text below it
     for axis in np.ravel(axes):
         axis.axis("off")
     for axis, post in zip(np.ravel(axes), posts):
@@ -87,9 +89,11 @@ def history_curves(history: Sequence[Mapping[str, float]], chance: float | None 
                 axis.plot(epochs, [row[key] for row in history], style, color=colour, label=label, marker="o", ms=3)
         _plain(axis)
         axis.set(xlabel="epoch", ylabel=name)
+        axis.xaxis.get_major_locator().set_params(integer=True)
     axes[1].set_ylim(0, 1.02)
     if chance is not None:
         axes[1].axhline(chance, color=GREY, ls=":", label="chance")
+    axes[0].legend(frameon=False, fontsize=8)
     axes[1].legend(frameon=False, fontsize=8, loc="lower right")
     first, last = history[0], history[-1]
     return show(figure, f"Loss and accuracy over {len(history)} epochs. Validation loss goes from {first['loss']:.2f} "
@@ -128,8 +132,8 @@ def probability_bars(answers: Mapping[str, Sequence[float]], classes: Sequence[s
         places = np.arange(len(answers)) + (i - (len(classes) - 1) / 2) * width
         bars = axis.bar(places, [float(p[i]) for p in answers.values()], width, label=name, color=LABEL_COLOURS[name])
         axis.bar_label(bars, fmt="%.2f", fontsize=8)
-    axis.set(xticks=range(len(answers)), xticklabels=list(answers), ylim=(0, 1.12), ylabel="probability")
-    axis.legend(frameon=False, fontsize=8, ncols=len(classes), loc="upper left")
+    axis.set(xticks=range(len(answers)), xticklabels=list(answers), ylim=(0, 1.08), ylabel="probability")
+    axis.legend(frameon=False, fontsize=8, ncols=len(classes), loc="lower left", bbox_to_anchor=(0, 1))
     _plain(axis)
     said = ["{}: {}".format(key, ", ".join(f"{c} {float(p):.2f}" for c, p in zip(classes, values)))
             for key, values in answers.items()]

@@ -72,7 +72,7 @@ def evaluate(model: MultimodalSentimentModel, loader: DataLoader, show_progress:
 
 
 def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataLoader, *, epochs: int = 5,
-          encoder_lr: float = 2e-4, head_lr: float = 1e-3, weight_decay: float = 0.01, warmup: float = 0.1,
+          encoder_lr: float = 1e-3, head_lr: float = 2e-3, weight_decay: float = 0.01, warmup: float = 0.1,
           clip: float = 1.0, seed: int = 0, show_progress: bool = True) -> list[dict[str, float]]:
     """Train with AdamW and keep the epoch with the lowest validation loss.
 
@@ -92,8 +92,10 @@ def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataL
         training figures are counted while the epoch runs, over every example.
 
     Raises:
-        ValueError: for a label that is no class.
+        ValueError: for a label that is no class, no epochs, or a loss that is not a number from the start.
     """
+    if epochs < 1:
+        raise ValueError(f"epochs is {epochs}: expected at least 1.")
     device = next(model.parameters()).device
     optimizer = torch.optim.AdamW(_parameter_groups(model, encoder_lr, head_lr, weight_decay))
     steps = epochs * len(loader)
@@ -133,6 +135,8 @@ def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataL
                             "macro_f1": checked["macro_f1"]})
             if checked["loss"] < best_loss:
                 best_loss, best_state = checked["loss"], copy.deepcopy(model.state_dict())
+    if best_state is None:
+        raise ValueError(f"the validation loss is {checked['loss']}: lower the learning rates and start anew.")
     model.load_state_dict(best_state)
     model.eval()
     return history

@@ -5,7 +5,7 @@ Run it after the weights were trained: python tools/hash_weights.py
 
 from pathlib import Path
 
-from mmsa_utils.doctor import WEIGHTS, sha256
+from mmsa_utils.checksums import WEIGHTS, sha256
 
 
 def write_sums(folder: Path) -> int:

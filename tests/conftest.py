@@ -1,0 +1,32 @@
+"""What every test gets."""
+
+import socket
+
+import pytest
+
+LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "", None}
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    """Nothing but this machine can be reached, so a test says the same with and without the internet.
+
+    A server on loopback works, and no proxy is asked for it.
+    """
+    look_up, connect = socket.getaddrinfo, socket.socket.connect
+
+    def local_look_up(host, *rest, **options):
+        if host not in LOCAL:
+            raise socket.gaierror(socket.EAI_NONAME, f"tests must not use the network (asked for {host})")
+        return look_up(host, *rest, **options)
+
+    def local_connect(self, address):
+        if isinstance(address, tuple) and address[0] not in LOCAL:
+            raise OSError(f"tests must not use the network (asked for {address[0]})")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket, "getaddrinfo", local_look_up)
+    monkeypatch.setattr(socket.socket, "connect", local_connect)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)

@@ -1,0 +1,105 @@
+"""What several tests share: tiny checkpoints, the mini models loaded once, the state of the global generators."""
+
+import json
+import random
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from mmsa_utils.data import FoodPosts, Post
+from mmsa_utils.model import PAIRS, MultimodalSentimentModel
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "this", "burger", "is", "delicious", "awful", "the", "soup", "!"]
+WIDTH = 16
+
+
+def save_text(folder: Path, kind: str = "bert") -> Path:
+    """bert (as the masked language model that the hub holds, with its norms' old names), distilbert or roberta."""
+    from transformers import (
+        BertConfig,
+        BertForMaskedLM,
+        BertTokenizer,
+        DistilBertConfig,
+        DistilBertForMaskedLM,
+        RobertaConfig,
+        RobertaModel,
+    )
+
+    shape = {"vocab_size": len(WORDS), "hidden_size": WIDTH, "num_hidden_layers": 1, "num_attention_heads": 2,
+             "intermediate_size": 32}
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        if kind == "bert":
+            net = BertForMaskedLM(BertConfig(**shape))
+        elif kind == "distilbert":
+            net = DistilBertForMaskedLM(
+                DistilBertConfig(vocab_size=len(WORDS), dim=WIDTH, n_layers=1, n_heads=2, hidden_dim=32)
+            )
+        else:
+            net = RobertaModel(RobertaConfig(**shape, pad_token_id=0, max_position_embeddings=40))
+    net.save_pretrained(folder)
+    tokenizer = BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}, model_max_length=38)
+    tokenizer.save_pretrained(folder)
+    if kind == "bert":
+        path = folder / "model.safetensors"
+        state = load_file(path)
+        old = {
+            name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
+            for name, tensor in state.items()
+        }
+        save_file(old, path, metadata={"format": "pt"})
+    return folder
+
+
+def save_image(folder: Path, kind: str = "vit") -> Path:
+    """vit (as the classifier that the hub holds), resnet or swin, for pictures of 32 pixels."""
+    from transformers import (
+        ResNetConfig,
+        ResNetModel,
+        SwinConfig,
+        SwinModel,
+        ViTConfig,
+        ViTForImageClassification,
+        ViTImageProcessor,
+    )
+
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        if kind == "vit":
+            net = ViTForImageClassification(
+                ViTConfig(image_size=32, patch_size=8, hidden_size=WIDTH, num_hidden_layers=1, num_attention_heads=2,
+                          intermediate_size=32)
+            )
+        elif kind == "resnet":
+            net = ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[8, WIDTH], depths=[1, 1],
+                                           layer_type="basic"))
+        else:
+            net = SwinModel(SwinConfig(image_size=32, patch_size=4, embed_dim=8, depths=[1, 1], num_heads=[2, 2],
+                                       window_size=4))
+    net.save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(folder)
+    return folder
+
+
+def edit_json(path: Path, **changes) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@cache
+def mini(pair: str = "distilbert+vit", num_outputs: int = 3, frozen: bool = True) -> MultimodalSentimentModel:
+    """A mini model, loaded once: look, don't touch (a test that changes it takes a copy.deepcopy)."""
+    return MultimodalSentimentModel(*PAIRS[pair], num_outputs=num_outputs, frozen=frozen).eval()
+
+
+@cache
+def food(n: int = 24, split: str = "train", binary: bool = False) -> list[Post]:
+    """Drawn once."""
+    return list(FoodPosts(n, split, binary=binary))
+
+
+def generators() -> tuple:
+    """The state of every global random generator."""
+    return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002

@@ -53,6 +53,7 @@ def picture_grid(images: Sequence, titles: Sequence[str], columns: int = 5, inch
     rows = -(-len(images) // columns)
     lines = max(len(textwrap.wrap(title, wrap)) for title in titles)
     figure, axes = new_figure(columns * inches, rows * (inches + 0.17 * lines) + 0.1, rows, columns)
+    figure.get_layout_engine().set(h_pad=0.06)  # else the top of a caption of several lines is cut
     for axis in np.ravel(axes):
         axis.axis("off")
     for axis, image, title in zip(np.ravel(axes), images, titles):

@@ -129,7 +129,7 @@ def post_table(conflict: float = 0.2, binary: bool = False) -> list[State]:
     for _ in range(1000):
         for chosen, share in wanted:
             shares[chosen] *= share / max(shares[chosen].sum(), 1e-300)
-    return [State(*state[:4], share) for state, share in zip(states, shares) if share > 0]
+    return [State(*state[:4], float(share)) for state, share in zip(states, shares) if share > 0]
 
 
 def ceiling(table: list[State], modalities: str = "both", label_noise: float = 0.0) -> float:

@@ -7,10 +7,15 @@ from pathlib import Path
 
 from mmsa_utils.checksums import WEIGHTS, sha256
 
+LOADED = {".safetensors", ".json"}
+
 
 def write_sums(folder: Path) -> int:
-    """List every file below `folder` (but SHA256SUMS) as `sha256sum` prints it; return how many there are."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
+    """List every file below `folder` that is loaded, as `sha256sum` prints it; return how many there are.
+
+    Cards and licences are not listed: a word mended in one harms no model.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.name == "vocab.txt" or path.suffix in LOADED)
     lines = [f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf8", newline="\n")
     return len(files)

@@ -13,6 +13,7 @@ from mmsa_utils.alignment import (
     align,
     extract_features,
     fit_temperature,
+    fold_scaling,
     head_answers,
     measure,
     random_head,
@@ -105,7 +106,9 @@ def test_one_side_alone_learns_half(side):
 
 def test_epoch_zero_is_the_random_head():
     _, history = quick(epochs=2, seed=4)
-    random = measure(random_head(32, hidden=32, seed=4), easy(200, 1))
+    head, inputs = random_head(32, hidden=32, seed=4), easy(900).fused()
+    fold_scaling(head, inputs.mean(0), inputs.std(0))  # `align` shows its heads standardised features
+    random = measure(head, easy(200, 1))
     assert [row["epoch"] for row in history] == [0, 1, 2]
     assert history[0]["loss"] == pytest.approx(random["loss"])
     assert history[0]["accuracy"] == pytest.approx(random["accuracy"])
@@ -180,7 +183,7 @@ def test_random_heads_guess():
 
 def test_random_heads_come_from_their_seed_alone():
     before = generators()
-    first, same, other = (random_head(8, seed=seed)[0].weight for seed in (1, 1, 2))
+    first, same, other = (random_head(8, seed=seed)[1].weight for seed in (1, 1, 2))
     assert generators() == before
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
@@ -189,7 +192,7 @@ def test_random_heads_come_from_their_seed_alone():
 def test_temperature_cools_a_head_that_is_too_sure():
     head, _ = quick(epochs=2)
     with torch.no_grad():
-        for parameter in head[3].parameters():
+        for parameter in head[-1].parameters():
             parameter.mul_(30)
     held_out, test = easy(2000, 1), easy(2000, 2)
     temperature = fit_temperature(head, held_out)

@@ -70,7 +70,7 @@ def test_full_size_widths_add_up(pair, width):
     assert width in (1280, 1536)
     with torch.device("meta"):  # shapes alone: no memory, no weights
         net = MultimodalSentimentModel(*model.PAIRS[pair], size="full", pretrained=False)
-    assert net.width == net.head[0].in_features == width
+    assert net.width == net.head[1].in_features == width
 
 
 def test_join_puts_the_text_first_and_levels_both_sides():
@@ -84,11 +84,13 @@ def test_join_puts_the_text_first_and_levels_both_sides():
     assert torch.equal(join(text), fused[:, :6])
 
 
-def test_head_is_linear_or_has_one_hidden_layer():
+def test_head_is_linear_or_has_two_hidden_layers():
     assert isinstance(mlp_head(8, 3, hidden=0), nn.Linear)
     head = mlp_head(8, 3, hidden=5, dropout=0.25)
-    assert [type(layer) for layer in head] == [nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
-    assert (head[0].in_features, head[0].out_features, head[3].out_features, head[2].p) == (8, 5, 3, 0.25)
+    assert [type(layer) for layer in head] == 2 * [nn.Dropout, nn.Linear, nn.ReLU] + [nn.Dropout, nn.Linear]
+    sizes = [(layer.in_features, layer.out_features) for layer in head if isinstance(layer, nn.Linear)]
+    assert sizes == [(8, 5), (5, 5), (5, 3)]
+    assert {layer.p for layer in head if isinstance(layer, nn.Dropout)} == {0.25}
 
 
 def test_temperature_divides_the_logits(tiny):
@@ -172,7 +174,7 @@ def encoder_state(net: MultimodalSentimentModel) -> dict[str, torch.Tensor]:
 def test_frozen_encoders_stay_as_they_are_to_the_bit(tiny, how):
     net = tiny(frozen=True) if how == "built" else tiny()
     net.freeze()
-    before, head = encoder_state(net), net.head[0].weight.clone()
+    before, head = encoder_state(net), net.head[1].weight.clone()
     assert any("running_mean" in name for name in before)
     one_step(net)
     assert net.head.training
@@ -180,7 +182,7 @@ def test_frozen_encoders_stay_as_they_are_to_the_bit(tiny, how):
     assert not net.image_encoder.net.training
     assert not net.encode(**batch_of(net))[0].requires_grad
     assert all(p.grad is None for p in net.text_encoder.parameters())
-    assert not torch.equal(net.head[0].weight, head)
+    assert not torch.equal(net.head[1].weight, head)
     after = encoder_state(net)
     assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
 

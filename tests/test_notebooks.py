@@ -87,8 +87,10 @@ class Bare(ast.NodeTransformer):
     def visit_FunctionDef(self, node):
         self.generic_visit(node)
         node.returns = None
-        for argument in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]:
-            argument.annotation = None
+        every = node.args
+        for argument in [*every.posonlyargs, *every.args, every.vararg, *every.kwonlyargs, every.kwarg]:
+            if argument is not None:
+                argument.annotation = None
         if ast.get_docstring(node, clean=False) is not None:
             node.body = node.body[1:] or [ast.Pass()]
         return node

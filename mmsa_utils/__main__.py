@@ -129,9 +129,9 @@ def _evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _predict(arguments: argparse.Namespace) -> dict[str, Any]:
-    from .data import BINARY_LABELS, LABELS
     from .files import open_picture
     from .model import load_model
+    from .rules import BINARY_LABELS, LABELS
 
     picture = open_picture(arguments.image)
     model = load_model(arguments.model)

@@ -17,9 +17,10 @@ from .alignment import (
     random_head,
     shuffled,
 )
-from .data import LABELS, PIXELS, FoodPosts, burger_example
+from .data import PIXELS, FoodPosts, burger_example
 from .metrics import interval
 from .model import MultimodalSentimentModel
+from .rules import LABELS
 from .training import progress
 
 RANDOM_HEADS = 100  # random heads that are measured before anything is trained

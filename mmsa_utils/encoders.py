@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor, nn
 
 from .checksums import WEIGHTS, harmed
 from .files import to_rgb
+from .loading import ask_hub_once, explained, quiet
 
 SIZES = ("mini", "full")
 TEXT_ENCODERS = {"bert": "bert-base-uncased", "distilbert": "distilbert-base-uncased"}
 IMAGE_ENCODERS = {"resnet18": "torchvision ResNet18_Weights.IMAGENET1K_V1", "vit": "google/vit-base-patch16-224"}
 MAX_TOKENS = 128  # longer texts are cut: a post is a few sentences
-
-
-class EncoderUnavailable(OSError):
-    """Pretrained weights were asked for and cannot be had."""
 
 
 def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
@@ -109,7 +105,7 @@ def load_text_encoder(name: str, size: str = "mini", pretrained: bool = True, se
     if not pretrained:
         source_of_words = WEIGHTS / name if name in TEXT_ENCODERS else source
         return TextEncoder(_random_net(name, size, source, seed), AutoTokenizer.from_pretrained(source_of_words))
-    with _explained(name, source):
+    with explained(name, source):
         net, tokenizer = _pretrained_net(source), AutoTokenizer.from_pretrained(source)
     if not net.config.vocab_size / 2 < len(tokenizer) <= net.config.vocab_size:  # without its files it is made up
         raise ValueError(f"the tokenizer of {source} knows {len(tokenizer)} word pieces and its model "
@@ -141,7 +137,7 @@ def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, s
         at_hub = name == "vit" and size == "full"  # ViTImageProcessor's defaults are this very model's
         processor = ViTImageProcessor() if at_hub else AutoImageProcessor.from_pretrained(source)
     else:
-        with _explained(name, source):
+        with explained(name, source):
             net = _pretrained_net(source)
             processor = AutoImageProcessor.from_pretrained(source)
     width = getattr(net.config, "hidden_size", None) or net.config.hidden_sizes[-1]
@@ -167,10 +163,10 @@ def _pretrained_net(source: str | Path) -> nn.Module:
     from transformers import AutoModel
 
     if isinstance(source, str):
-        _ask_hub_once(source)
+        ask_hub_once(source)
     elif source.parent == WEIGHTS:
         check_weights(source)
-    with _quiet(), torch.random.fork_rng(devices=[]):  # what a checkpoint lacks (a pooler) is drawn at random
+    with quiet(), torch.random.fork_rng(devices=[]):  # what a checkpoint lacks (a pooler) is drawn at random
         net, report = AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="eager",
                                                 use_safetensors=True, trust_remote_code=False,
                                                 output_loading_info=True)
@@ -179,21 +175,6 @@ def _pretrained_net(source: str | Path) -> nn.Module:
         raise ValueError(f"{source} lacks {len(missing)} of its model's weights ({missing[0]}, ...): expected a "
                          "checkpoint of this very architecture.")
     return _without_pooler(net)
-
-
-def _ask_hub_once(name: str) -> None:
-    """Raise OSError at once where the hub is out of reach: its client would ask six times over half a minute."""
-    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
-    from huggingface_hub.errors import HfHubHTTPError
-
-    if constants.HF_HUB_OFFLINE or isinstance(try_to_load_from_cache(name, "config.json"), str):
-        return
-    try:
-        get_hf_file_metadata(hf_hub_url(name, "config.json"), timeout=5)
-    except HfHubHTTPError:
-        return  # it answered; what it said is explained when the model is loaded
-    except Exception as error:  # which kind depends on the client's version
-        raise OSError(f"{constants.ENDPOINT} cannot be reached ({error}).") from error
 
 
 def _random_net(name: str, size: str, source: str | Path, seed: int) -> nn.Module:
@@ -211,7 +192,8 @@ def _random_net(name: str, size: str, source: str | Path, seed: int) -> nn.Modul
 
 def _without_pooler(net: nn.Module) -> nn.Module:
     # A trained pooler serves next-sentence prediction, an untrained one nothing. We average tokens instead.
-    if any(True for _ in getattr(net, "pooler", None).parameters()) if getattr(net, "pooler", None) else False:
+    pooler = getattr(net, "pooler", None)
+    if pooler is not None and any(True for _ in pooler.parameters()):  # ResNet's only averages: it stays
         net.pooler = None
     return net
 
@@ -224,7 +206,7 @@ def _torchvision_resnet18(source: str, pretrained: bool, seed: int) -> ImageEnco
         torch.manual_seed(seed)
         net = resnet18(weights=None)
     if pretrained:
-        with _explained("resnet18", source):
+        with explained("resnet18", source):
             # torchvision offers no safetensors; weights_only keeps its file from running any code
             with contextlib.redirect_stdout(sys.stderr):  # it prints where it downloads to
                 state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
@@ -245,46 +227,3 @@ def check_weights(folder: Path) -> None:
     if faults:
         raise ValueError(f"the weights file {faults[0]}: restore it with `git checkout mmsa_utils/weights`, or install "
                          "mmsa-utils again.")
-
-
-@contextlib.contextmanager
-def _explained(name: str, source: str | Path) -> Iterator[None]:
-    """Turn a failed load into an error that says what was asked for, why it failed and what can be done."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (SafetensorError, RuntimeError, EOFError, UnpicklingError) as error:
-        raise ValueError(f"the weights of {source} are damaged or do not fit their configuration ({error}): fetch or "
-                         "copy them again.") from error
-    except OSError as error:  # what transformers, huggingface_hub and urllib raise
-        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if isinstance(source, Path):
-            raise EncoderUnavailable(f"the model in the folder {source} cannot be loaded ({cause}): expected a Hugging "
-                                     "Face checkpoint: config.json, model.safetensors, and the files of its tokenizer "
-                                     "or image processor.") from error
-        raise EncoderUnavailable(
-            f"the pretrained weights of {name!r} ({source}) cannot be loaded.\n"
-            f"Cause: {cause}\n"
-            "Three ways out:\n"
-            "  1. connect to the internet, or set a proxy (HTTPS_PROXY=...);\n"
-            "  2. point HF_HOME (Hugging Face) or TORCH_HOME (torchvision) at a cache that holds the model, or give "
-            "a local folder as the name;\n"
-            '  3. use size="mini": its weights ship with mmsa_utils.'
-        ) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Hold back transformers' notes on heads that a checkpoint has and we do not load, and its progress bar."""
-    from transformers.utils import logging
-
-    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-        if bar:
-            logging.enable_progress_bar()

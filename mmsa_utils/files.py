@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from torch.utils.data import Dataset
 
-from .data import LABELS, Post
+from .data import Post
+from .rules import LABELS
 
 MAX_PIXELS = 40_000_000  # more than a phone's photo, less than a decompression bomb
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data import RELATIONS
+from .rules import RELATIONS
 
 
 def accuracy(probabilities: Tensor, labels: Tensor) -> float:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from .data import LABELS, Post
+from .data import Post
 from .metrics import calibration_error, reliability
+from .rules import LABELS
 
 if TYPE_CHECKING:
     from IPython.display import Image as DisplayImage

@@ -11,19 +11,8 @@ from helpers import generators
 from PIL import Image, ImageChops
 
 from mmsa_utils import phrases, scenes
-from mmsa_utils.data import (
-    BINARY_LABELS,
-    LABELS,
-    MVSA,
-    SPLITS,
-    FoodPosts,
-    SyntheticDataset,
-    burger_example,
-    ceiling,
-    judge,
-    make_loader,
-    post_table,
-)
+from mmsa_utils.data import SPLITS, FoodPosts, SyntheticDataset, burger_example, make_loader
+from mmsa_utils.rules import BINARY_LABELS, LABELS, MVSA, ceiling, judge, post_table
 
 LEVELS = (-2, -1, 0, 1, 2)
 CONFLICTS = (0, 0.05, 0.2, 0.5, 0.9, 1)

@@ -20,7 +20,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mmsa_utils.encoders import EncoderUnavailable, load_image_encoder
+from mmsa_utils import EncoderUnavailable, load_image_encoder
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -113,7 +113,7 @@ ENCODE = """
     import json
     import torch
     from PIL import Image
-    from mmsa_utils.encoders import EncoderUnavailable, load_image_encoder, load_text_encoder
+    from mmsa_utils import EncoderUnavailable, load_image_encoder, load_text_encoder
     bert, vit = load_text_encoder("bert", "full"), load_image_encoder("vit", "full")
     with torch.no_grad():
         text = bert(**bert.tokenize(["This burger is delicious!"]))
@@ -143,7 +143,7 @@ def test_the_hub_then_its_cache_without_it(tmp_path):
 REFUSALS = """
     import json
     import time
-    from mmsa_utils.encoders import EncoderUnavailable, load_image_encoder, load_text_encoder
+    from mmsa_utils import EncoderUnavailable, load_image_encoder, load_text_encoder
     import transformers.models.bert, transformers.models.vit, torchvision  # importing is not what is timed
     refusals = {}
     for name, load in (("bert", load_text_encoder), ("vit", load_image_encoder), ("resnet18", load_image_encoder)):

@@ -134,6 +134,7 @@ def test_readme_agrees(pins):
         "make test",
         "make lab",
         "environment.yml",
+        f"conda activate {yaml.safe_load(text('environment.yml'))['name']}",
         "python -m mmsa_utils doctor",
         "3.10",
         "MIT",

@@ -45,6 +45,6 @@ $(READY): pyproject.toml constraints.txt
 	  echo "make: '$(PYTHON)' cannot make a virtual environment." >&2; \
 	  echo "      On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@echo "Installing what constraints.txt pins into .venv (the first time: a few minutes)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,test,dev]"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,dashboard,test,dev]"
 	@$(PY) -c "import matplotlib.font_manager"  # builds its cache now, and no notebook has to say that it does
 	@touch $@

@@ -7,6 +7,7 @@ the head is trained on the cached tensors in seconds (`align`); correction.py re
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -71,7 +72,8 @@ def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 6
 
 def align(train: Features, validation: Features, *, modalities: tuple[str, ...] = BOTH, num_outputs: int = 3,
           hidden: int = 256, dropout: float = 0.2, epochs: int = 30, lr: float = 2e-3, weight_decay: float = 0.01,
-          batch_size: int = 256, seed: int = 0) -> tuple[nn.Module, list[dict[str, float]]]:
+          batch_size: int = 256, seed: int = 0,
+          on_epoch: Callable[[nn.Module], None] | None = None) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train a fusion head on cached features with AdamW; keep the epoch with the lowest validation loss.
 
     Args:
@@ -80,6 +82,8 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
         num_outputs, hidden, dropout: of the head, see `mlp_head`.
         epochs: passes over the cached features.
         seed: of the head's first weights, the order of the posts and dropout.
+        on_epoch: called with a copy of the head after each epoch, the random one of epoch 0 included, so that the
+            run can be recorded.
 
     Returns:
         The head, dropout off, and a history: epoch 0 (the random head), then one row an epoch with train_loss, and
@@ -113,21 +117,23 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
                    "loss": metrics.log_loss(probabilities, validation.labels),
                    "accuracy": metrics.accuracy(probabilities, validation.labels)}
             history.append(row)
+            if on_epoch is not None:
+                on_epoch(fold_scaling(copy.deepcopy(head), mean, std))
             if row["loss"] < best_loss:
                 best_loss, best_state = row["loss"], copy.deepcopy(head.state_dict())
     if best_state is None:
         raise ValueError("the loss is not a number in any epoch: look for NaN or infinite values in the features.")
     head.load_state_dict(best_state)
-    fold_scaling(head, mean, std)
-    return head.eval(), history
+    return fold_scaling(head, mean, std).eval(), history
 
 
 @torch.no_grad()
-def fold_scaling(head: nn.Module, mean: Tensor, std: Tensor) -> None:
+def fold_scaling(head: nn.Module, mean: Tensor, std: Tensor) -> nn.Module:
     """Build (x - mean) / std into the first linear layer of a head, which then reads the features as they come."""
     first = next(layer for layer in head.modules() if isinstance(layer, nn.Linear))
     first.weight /= std
     first.bias -= first.weight @ mean
+    return head
 
 
 @torch.no_grad()

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from .data import Post
 from .rules import LABELS
 
 MAX_PIXELS = 40_000_000  # more than a phone's photo, less than a decompression bomb
+MAX_BYTES = 5 * 2**20  # of an uploaded file
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -51,14 +52,37 @@ def open_picture(path: str | Path) -> Image.Image:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no picture file {path}: check the path.")
+    return _decoded(path, str(path))
+
+
+def picture_from_bytes(data: bytes, name: str = "the file") -> Image.Image:
+    """Open an uploaded picture as RGB: it has at most MAX_BYTES bytes and MAX_PIXELS pixels.
+
+    Args:
+        data: what the file holds: bytes, or a memoryview of them.
+        name: what messages call it; never a path of the machine that serves a page.
+
+    Raises:
+        ValueError: if it is larger, is not a picture, or is cut off; the message names it.
+    """
+    if memoryview(data).nbytes > MAX_BYTES:
+        raise ValueError(f"{name} has more than {MAX_BYTES // 2**20} MB: save it again smaller.")
+    return _decoded(io.BytesIO(data), name)
+
+
+def _decoded(source: Path | io.BytesIO, name: str) -> Image.Image:
+    """A picture as RGB; its size is checked in the header, before a pixel is decoded."""
     try:
-        with Image.open(path) as image:
+        with Image.open(source) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise ValueError(f"{width} x {height} pixels, expected at most {MAX_PIXELS // 10**6} megapixels")
             return to_rgb(image)
+    except UnidentifiedImageError as error:  # its own message would name an object in memory
+        raise ValueError(f"{name} cannot be read as a picture (of no known kind): save it again as JPEG or PNG."
+                         ) from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as a picture ({error}): save it again as JPEG or PNG.") from error
+        raise ValueError(f"{name} cannot be read as a picture ({error}): save it again as JPEG or PNG.") from error
 
 
 class FilePosts(Dataset):

@@ -33,14 +33,14 @@ def new_figure(width: float = 7.0, height: float = 3.0, rows: int = 1, columns: 
     return figure, figure.subplots(rows, columns)
 
 
-def show(figure: Figure, alt: str, dpi: int = 90) -> DisplayImage:
-    """Turn a figure into a PNG with alt text, to be the last line of a cell. 256 colours keep the file small."""
+def show(figure: Figure, alt: str, dpi: int = 90, colours: int = 256) -> DisplayImage:
+    """Turn a figure into a PNG with alt text, to be the last line of a cell. Few colours keep the file small."""
     from IPython.display import Image as DisplayImage
     from PIL import Image
 
     buffer, small = io.BytesIO(), io.BytesIO()
     figure.savefig(buffer, dpi=dpi, facecolor="white")
-    Image.open(buffer).convert("RGB").quantize(256).save(small, "png", optimize=True)
+    Image.open(buffer).convert("RGB").quantize(colours, kmeans=1).save(small, "png", optimize=True)
     return DisplayImage(small.getvalue(), alt=alt)
 
 
@@ -49,7 +49,7 @@ def _plain(axis) -> None:
 
 
 def picture_grid(images: Sequence, titles: Sequence[str], columns: int = 5, inches: float = 1.5, alt: str = "",
-                 wrap: int = 22) -> DisplayImage:
+                 wrap: int = 22, colours: int = 256) -> DisplayImage:
     """Pictures (PIL or arrays) in rows, a caption over each."""
     rows = -(-len(images) // columns)
     lines = max(len(textwrap.wrap(title, wrap)) for title in titles)
@@ -60,7 +60,7 @@ def picture_grid(images: Sequence, titles: Sequence[str], columns: int = 5, inch
     for axis, image, title in zip(np.ravel(axes), images, titles):
         axis.imshow(np.asarray(image), cmap="gray", interpolation="nearest")
         axis.set_title("\n".join(textwrap.wrap(title, wrap)), fontsize=8)
-    return show(figure, alt or f"{len(images)} pictures: " + "; ".join(titles))
+    return show(figure, alt or f"{len(images)} pictures: " + "; ".join(titles), colours=colours)
 
 
 def post_grid(posts: Sequence[Post], columns: int = 4, classes: Sequence[str] = LABELS) -> DisplayImage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -73,7 +73,8 @@ def evaluate(model: MultimodalSentimentModel, loader: DataLoader, show_progress:
 
 def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataLoader, *, epochs: int = 5,
           encoder_lr: float = 1e-3, head_lr: float = 2e-3, weight_decay: float = 0.01, warmup: float = 0.1,
-          clip: float = 1.0, seed: int = 0, show_progress: bool = True) -> list[dict[str, float]]:
+          clip: float = 1.0, seed: int = 0, on_epoch: Callable[[MultimodalSentimentModel], None] | None = None,
+          show_progress: bool = True) -> list[dict[str, float]]:
     """Train with AdamW and keep the epoch with the lowest validation loss.
 
     Args:
@@ -86,6 +87,7 @@ def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataL
         warmup: share of the steps over which the rates rise from zero; then they fall linearly to zero.
         clip: largest norm of the gradient.
         seed: of dropout.
+        on_epoch: called with the model after each epoch, so that the run can be recorded.
 
     Returns:
         The history: one row an epoch with train_loss, train_accuracy, loss, accuracy, macro_f1 (validation). The
@@ -133,6 +135,8 @@ def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataL
             history.append({"epoch": epoch, "train_loss": total_loss / count, "train_accuracy": right / count,
                             "loss": checked["loss"], "accuracy": checked["accuracy"],
                             "macro_f1": checked["macro_f1"]})
+            if on_epoch is not None:
+                on_epoch(model)
             if checked["loss"] < best_loss:
                 best_loss, best_state = checked["loss"], copy.deepcopy(model.state_dict())
     if best_state is None:

@@ -1,4 +1,4 @@
-"""The command line: python -m mmsa_utils {train,align,evaluate,predict,doctor}."""
+"""The command line: python -m mmsa_utils {train,align,evaluate,predict,dashboard,doctor}."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ def main(argv: list[str] | None = None) -> int:
 
         return doctor.main(json=arguments.json)
     try:
+        if arguments.command == "dashboard":
+            from . import app
+
+            return app.main(arguments.model, arguments.port, arguments.share, arguments.user)
         result = _COMMANDS[arguments.command](arguments)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -50,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     align = commands.add_parser("align", parents=[common, models],
                                 help="the correction phase: align a random head on frozen encoders")
     align.add_argument("--seeds", type=int, default=5, help="heads to train, for the intervals (default 5)")
-    align.add_argument("--posts", type=int, default=16000, help="posts to align on (default 16000)")
+    align.add_argument("--posts", type=int, default=32000, help="posts to align on (default 32000)")
     align.add_argument("--test-posts", type=int, default=2000, help="posts in each test split (default 2000)")
     align.add_argument("--conflict", type=float, default=0.2, help="share of contradicting posts (default 0.2)")
 
@@ -63,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--image", required=True, metavar="FILE")
     for command in (evaluate, predict):
         command.add_argument("--model", metavar="DIR", help="from --out; without it, the model that ships")
+    dashboard = commands.add_parser("dashboard", help="a page to read posts on, served to this machine alone")
+    dashboard.add_argument("--model", metavar="DIR", help="from --out; without it, the model that ships")
+    dashboard.add_argument("--port", type=int, metavar="N", help="of the page (default: a free one)")
+    dashboard.add_argument("--share", action="store_true",
+                           help="through Gradio's public tunnel: needs --user and a password, which is asked for or "
+                                "taken from the environment variable MMSA_PASSWORD")
+    dashboard.add_argument("--user", metavar="NAME", help="demand this name, and a password, from every visitor")
     commands.add_parser("doctor", parents=[common], help="check that everything is in place")
     return parser
 

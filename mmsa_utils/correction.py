@@ -27,7 +27,7 @@ RANDOM_HEADS = 100  # random heads that are measured before anything is trained
 
 
 def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "mini", *, seeds: int = 5,
-                     n_train: int = 16000, n_test: int = 2000, conflict: float = 0.2, data_seed: int = 0,
+                     n_train: int = 32000, n_test: int = 2000, conflict: float = 0.2, data_seed: int = 0,
                      device: torch.device | str = "cpu",
                      show_progress: bool = True) -> tuple[dict, MultimodalSentimentModel]:
     """Run it.
@@ -35,7 +35,7 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
     Args:
         text, image, size: the encoders, kept frozen.
         seeds: heads to train, numbered from 0.
-        n_train: posts to align on; validation has a quarter as many.
+        n_train: posts to align on; validation has an eighth as many.
         n_test: posts in each of `test` and `unseen`.
         conflict, data_seed: of the posts, see `FoodPosts`.
 
@@ -45,7 +45,7 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
     """
     start = time.perf_counter()
     pixels = PIXELS[size]
-    sizes = {"train": n_train, "validation": max(1, n_train // 4), "test": n_test, "unseen": n_test}
+    sizes = {"train": n_train, "validation": max(1, n_train // 8), "test": n_test, "unseen": n_test}
     data = {split: FoodPosts(n, split, conflict=conflict, seed=data_seed, pixels=pixels) for split, n in sizes.items()}
     ceilings = {name: data["test"].ceiling(name) for name in ("text", "image", "additive", "both")}
     model = MultimodalSentimentModel(text, image, size, frozen=True).to(device)

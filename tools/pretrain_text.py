@@ -309,6 +309,11 @@ def evaluate(models: dict, sdist: Path, seed: int) -> dict:
         split = StratifiedKFold(5, shuffle=True, random_state=seed)
         row["tweets"] = float(cross_val_score(linear_probe(), read(tweet_texts), tweet_classes, cv=split).mean())
         x, x_fresh, x_unseen = read(known), read(fresh), read(unseen)
+        clear, clear_unseen = known_kinds % 2 == 0, unseen_kinds % 2 == 0  # of the five levels: -2, 0 and 2
+        clear &= known_kinds < 5
+        clear_unseen &= unseen_kinds < 5
+        row["course_polarity_unseen"] = float(linear_probe().fit(x[clear], known_kinds[clear])
+                                              .score(x_unseen[clear_unseen], unseen_kinds[clear_unseen]))
         linear = linear_probe().fit(x, known_kinds)
         mlps = [mlp_probe(s).fit(x, known_kinds) for s in range(3)]
         for words, part, y in (("known", x_fresh, fresh_kinds), ("unseen", x_unseen, unseen_kinds)):

@@ -1,6 +1,6 @@
 # Everything runs in .venv, which the first target that needs it makes. Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test lab notebooks lint clean
+.PHONY: help run test lab dashboard notebooks lint clean
 
 ifeq ($(OS),Windows_NT)
 PYTHON ?= python
@@ -16,15 +16,19 @@ help: ## list the targets
 	@echo "usage: make TARGET   (PYTHON=/path/to/python3 picks the interpreter that makes .venv)"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
-run: $(READY) ## set up, then execute notebooks 00-07 in order; results under build/run
-	@$(PY) tools/run_notebooks.py run notebooks/0[0-7]*.ipynb
+run: $(READY) ## set up, then execute notebooks 00-08 in order; results under build/run
+	@$(PY) tools/run_notebooks.py run notebooks/0[0-8]*.ipynb
 
 test: $(READY) ## set up, then the unit tests and every notebook against its stored output
+	@$(PY) tools/browser.py
 	$(PY) -m pytest tests
 	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
 
 lab: $(READY) ## open JupyterLab on the first notebook
 	$(PY) -m jupyterlab notebooks/00_start_here.ipynb
+
+dashboard: $(READY) ## serve the page on which a text and a picture are read, to this machine alone
+	$(PY) -m mmsa_utils dashboard
 
 notebooks: $(READY) ## execute the notebooks in place and normalise what they store
 	@$(PY) tools/run_notebooks.py store notebooks/*.ipynb

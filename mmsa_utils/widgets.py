@@ -76,7 +76,7 @@ def choice(label: str, options: Sequence | Mapping[str, Any], value: Any) -> ipy
     """A drop-down list, its label in full."""
     options = list(options.items() if isinstance(options, Mapping) else options)  # ipywidgets 7 warns of mappings
     return ipywidgets.Dropdown(options=options, value=value, description=label, style=WIDE,
-                               layout={"width": "max-content"})
+                               layout={"width": "max-content", "max_width": "98%"})
 
 
 def uploaded(value: Any) -> tuple[str, bytes] | None:

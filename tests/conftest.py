@@ -30,3 +30,14 @@ def no_network(monkeypatch):
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say in large letters, after everything else, which tests had no browser to run in, and why."""
+    reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", [])
+               if "test_browser.py" in report.nodeid]
+    if reasons:
+        terminalreporter.section("BROWSER TESTS WERE SKIPPED", red=True, bold=True)
+        for reason in dict.fromkeys(reasons):
+            count = reasons.count(reason)
+            terminalreporter.line(f"{count} test{'s' * (count > 1)}: {reason}", red=True)

@@ -18,7 +18,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 PATHS = sorted(FOLDER.glob("*.ipynb"))
 NAMES = [path.stem for path in PATHS]
 SERIES = ["00_start_here", "01_synthetic_data", "02_text_encoders", "03_image_encoders", "04_concatenation_fusion",
-          "05_training_and_evaluation", "06_correction_phase", "07_modality_conflict"]
+          "05_training_and_evaluation", "06_correction_phase", "07_modality_conflict", "08_dashboard"]
 HEAVY = {"dishes", "__main__"}  # nothing is taught from these
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from typing import Any
 
@@ -20,6 +21,7 @@ def main(argv: list[str] | None = None) -> int:
             from . import app
 
             return app.main(arguments.model, arguments.port, arguments.share, arguments.user)
+        _check_out(getattr(arguments, "out", None))
         result = _COMMANDS[arguments.command](arguments)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -181,6 +183,15 @@ def _three_parts(posts, binary: bool, seed: int) -> tuple[list, list, list]:
     order = np.random.default_rng(seed).permutation(len(posts))
     ends = [round(0.7 * len(posts)), round(0.85 * len(posts))]
     return tuple([posts[i] for i in part] for part in np.split(order, ends))
+
+
+def _check_out(folder: str | None) -> None:
+    """Make the folder that --out names before the work starts, so that nothing is lost for want of a place."""
+    if folder:
+        import tempfile
+
+        os.makedirs(folder, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()  # raises an OSError where nothing can be written
 
 
 def _saved(model, folder: str | None, result: dict[str, Any]) -> dict[str, Any]:

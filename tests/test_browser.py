@@ -248,7 +248,7 @@ def test_post_explorer_in_jupyterlab(book):
     conflict = control(box, "conflict")
     conflict.focus()
     seconds = moves(view, ["ArrowRight", "ArrowLeft"] * 8, box.page.keyboard.press)
-    assert statistics.median(seconds) < 0.3, seconds  # key to picture; the kernel's part has 0.1, see test_widgets.py
+    assert statistics.median(seconds) < 0.5, seconds  # key to screen; the kernel's part has 0.1, see test_widgets.py
 
 
 def test_alignment_explorer_in_jupyterlab(book):
@@ -273,7 +273,7 @@ def test_alignment_explorer_in_jupyterlab(book):
 
     assert right(view.inner_text()) > right(random) + 20
     seconds = moves(view, ["ArrowLeft", "ArrowRight"] * 8, box.page.keyboard.press)
-    assert statistics.median(seconds) < 0.3, seconds
+    assert statistics.median(seconds) < 0.5, seconds
 
 
 def test_prediction_explorer_in_jupyterlab(book, pictures):
@@ -397,7 +397,7 @@ def friendly(page, words: str) -> None:
     page.locator("#answer [role=alert], [data-testid=toast-body]").filter(has_text=words).first.wait_for()
     sight = page.locator("body").inner_text()
     assert "Traceback" not in sight
-    assert not re.search(r"(/tmp|/home|/root|/usr|/var|[A-Z]:\\\\)\w*", sight)
+    assert not re.search(r"(/tmp|/home|/root|/usr|/var|[A-Z]:\\)\w*", sight)
 
 
 def test_what_cannot_be_read_gets_a_friendly_answer(page, pictures, tmp_path):

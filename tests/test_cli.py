@@ -11,7 +11,7 @@ import helpers
 import pytest
 from helpers import food
 
-from mmsa_utils.__main__ import main
+from mmsa_utils.__main__ import _COMMANDS, main
 from mmsa_utils.model import MultimodalSentimentModel
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -299,3 +299,11 @@ def test_a_place_that_cannot_be_written_is_an_error(fail, tiny_pair, tmp_path):
     (tmp_path / "file").write_text("")
     words = ("align", "--pair", tiny_pair, "--posts", 30, "--test-posts", 30, "--seeds", 1, "--out", tmp_path / "file")
     assert "file" in fail(*words)
+
+
+@pytest.mark.parametrize("command", ["train", "align"])
+def test_a_place_that_cannot_be_written_is_found_before_the_work(command, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setitem(_COMMANDS, command, lambda arguments: pytest.fail("the work was begun"))
+    assert main([command, "--out", str(tmp_path / "file")]) == 1
+    assert "file" in capsys.readouterr().err

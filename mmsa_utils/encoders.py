@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from .checksums import WEIGHTS, harmed
@@ -140,8 +141,12 @@ def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, s
         with explained(name, source):
             net = _pretrained_net(source)
             processor = AutoImageProcessor.from_pretrained(source)
-    width = getattr(net.config, "hidden_size", None) or net.config.hidden_sizes[-1]
-    return ImageEncoder(net, lambda images: processor(images=images, return_tensors="pt")["pixel_values"], width)
+    width = getattr(net.config, "hidden_size", None) or getattr(net.config, "hidden_sizes", [0])[-1]
+    encoder = ImageEncoder(net, lambda images: processor(images=images, return_tensors="pt")["pixel_values"], width)
+    if not width:  # the configurations of some (EfficientNet, MobileNet) do not say it: a blank picture does
+        with torch.no_grad():
+            encoder.width = encoder(encoder.preprocess([Image.new("RGB", (64, 64))])).shape[-1]
+    return encoder
 
 
 def _source(name: str, size: str, known: dict[str, str]) -> str | Path:

@@ -11,7 +11,7 @@ from helpers import generators
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from mmsa_utils import EncoderUnavailable, encoders, load_image_encoder, load_text_encoder, masked_mean
+from mmsa_utils import EncoderUnavailable, MultimodalSentimentModel, encoders, load_image_encoder, load_text_encoder, masked_mean
 
 TEXTS = ["This burger is delicious!", "The soup was awful.", "Fine"]
 PICTURES = [Image.new("RGB", (64, 64), "red"), Image.new("L", (200, 30), 90), Image.new("CMYK", (31, 90))]
@@ -347,3 +347,13 @@ def test_a_folder_cannot_bring_its_own_code(folders, tmp_path):
                                                                            "AutoModel": "evil.Model"})
     with pytest.raises((ValueError, OSError), match="trojan"):
         load_text_encoder(str(folder))
+
+
+def test_a_picture_model_whose_configuration_does_not_say_its_width(tmp_path):
+    from transformers import MobileNetV2Config, MobileNetV2Model, ViTImageProcessor
+
+    MobileNetV2Model(MobileNetV2Config(depth_multiplier=0.1, image_size=32)).eval().save_pretrained(tmp_path)
+    ViTImageProcessor(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
+    encoder = load_image_encoder(str(tmp_path))
+    assert features(encoder).shape == (3, encoder.width)
+    assert MultimodalSentimentModel("bert", str(tmp_path)).width == 128 + encoder.width

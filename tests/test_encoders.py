@@ -11,7 +11,14 @@ from helpers import generators
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from mmsa_utils import EncoderUnavailable, MultimodalSentimentModel, encoders, load_image_encoder, load_text_encoder, masked_mean
+from mmsa_utils import (
+    EncoderUnavailable,
+    MultimodalSentimentModel,
+    encoders,
+    load_image_encoder,
+    load_text_encoder,
+    masked_mean,
+)
 
 TEXTS = ["This burger is delicious!", "The soup was awful.", "Fine"]
 PICTURES = [Image.new("RGB", (64, 64), "red"), Image.new("L", (200, 30), 90), Image.new("CMYK", (31, 90))]

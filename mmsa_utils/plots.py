@@ -15,14 +15,14 @@ from torch import Tensor
 
 from .data import Post
 from .metrics import calibration_error, reliability
+from .panels import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, RED  # noqa: F401  (the palette of figures and pages is one)
 from .rules import LABELS
 
 if TYPE_CHECKING:
     from IPython.display import Image as DisplayImage
     from matplotlib.figure import Figure
 
-BLUE, ORANGE, GREEN, RED, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#767676"
-LABEL_COLOURS = {"negative": RED, "neutral": GREY, "positive": GREEN}
+PURPLE = "#CC79A7"
 
 
 def new_figure(width: float = 7.0, height: float = 3.0, rows: int = 1, columns: int = 1):

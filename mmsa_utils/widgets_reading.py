@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +110,7 @@ def reading_figure(posts: dict[str, Post], readings: dict[str, Reading]) -> Disp
         reading = readings[name]
         above.imshow(post.image)
         above.axis("off")
-        above.set_title(plots.textwrap.fill(post.text, 24), fontsize=8)
+        above.set_title(textwrap.fill(post.text, 24), fontsize=8)
         answers = {"both": reading.both, "text": reading.text, "picture": reading.picture}
         left = [0.0] * len(answers)
         for i, mood in enumerate(reading.classes):

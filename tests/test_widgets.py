@@ -2,13 +2,11 @@
 
 import html
 import io
-import math
 import re
-import statistics
-import time
 
 import ipywidgets
 import pytest
+from helpers import milliseconds
 from IPython.core.formatters import DisplayFormatter
 from IPython.display import Image as DisplayImage
 from PIL import Image
@@ -33,19 +31,6 @@ def counting(view=None):
     controls = {"size": slider("size", 1, 0, 3), "kind": choice("kind", ["a", "b"], "a"),
                 "again": ipywidgets.Button(description="again")}
     return Explorer("An explorer", controls, keep, lambda: DisplayImage(PIXEL.getvalue(), alt="a black dot")), calls
-
-
-def milliseconds(explorer, name, values) -> float:
-    """Median of this process's time for a move, best of up to three: what other programs do is not counted."""
-    medians = [math.inf]
-    while min(medians) > 100 and len(medians) < 4:
-        times = []
-        for value in values:
-            start = time.process_time()
-            getattr(explorer, name).value = value
-            times.append(1000 * (time.process_time() - start))
-        medians.append(statistics.median(times))
-    return min(medians)
 
 
 # --- the frame ---

@@ -4,17 +4,14 @@ import base64
 import datetime
 import html
 import io
-import math
 import re
-import statistics
-import time
 from functools import cache
 
 import ipywidgets
 import numpy as np
 import pytest
 import torch
-from helpers import save_image, save_text
+from helpers import milliseconds, save_image, save_text
 from PIL import Image
 
 from mmsa_utils import load_image_encoder, load_text_encoder, picture_explorer, text_explorer
@@ -92,19 +89,6 @@ def hand_over(control, *files):
 
 def page(explorer) -> str:
     return html.unescape(explorer.view.value)
-
-
-def milliseconds(explorer, name, values) -> float:
-    """Median of this process's time for a move, best of up to three: what other programs do is not counted."""
-    medians = [math.inf]
-    while min(medians) > 100 and len(medians) < 4:
-        times = []
-        for value in values:
-            start = time.process_time()
-            getattr(explorer, name).value = value
-            times.append(1000 * (time.process_time() - start))
-        medians.append(statistics.median(times))
-    return min(medians)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The command line: python -m mmsa_utils {train,align,evaluate,predict,dashboard,doctor}."""
+"""The command line: python -m mmsa_utils {train,align,evaluate,predict,dashboard,grade,colab,doctor}."""
 
 from __future__ import annotations
 
@@ -76,6 +76,20 @@ def _parser() -> argparse.ArgumentParser:
                            help="through Gradio's public tunnel: needs --user and a password, which is asked for or "
                                 "taken from the environment variable MMSA_PASSWORD")
     dashboard.add_argument("--user", metavar="NAME", help="demand this name, and a password, from every visitor")
+    grade = commands.add_parser("grade", help="for teachers: run a folder of handed-in notebooks, write a grade book")
+    grade.add_argument("folder", metavar="FOLDER", help="with notebooks (*.ipynb), also in folders of its own")
+    grade.add_argument("--csv", metavar="FILE", required=True, help="the grade book: a row for each notebook")
+    grade.add_argument("--seconds", type=float, default=300, help="that one notebook may take (default 300)")
+    grade.add_argument("--memory", type=float, default=4000, metavar="MB", help="that one may hold (default 4000)")
+    grade.add_argument("--jobs", type=int, default=1, metavar="N", help="notebooks at a time (default 1)")
+    grade.add_argument("--json", action="store_true", help="print one JSON object, with what every check said")
+    colab = commands.add_parser("colab", help="for whoever publishes the course: open its notebooks on Google Colab")
+    where = colab.add_mutually_exclusive_group()
+    where.add_argument("--repo", metavar="URL",
+                       help="the course's public address, such as https://github.com/OWNER/NAME (or .../tree/BRANCH): "
+                            "write it into pyproject.toml and the setup cells, and add links to Colab")
+    where.add_argument("--undo", action="store_true", help="take the address and all links out again")
+    colab.add_argument("--json", action="store_true", help="print one JSON object")
     commands.add_parser("doctor", parents=[common], help="check that everything is in place")
     return parser
 
@@ -154,7 +168,31 @@ def _predict(arguments: argparse.Namespace) -> dict[str, Any]:
             "probs": {name: round(p, 4) for name, p in zip(names, probabilities.tolist())}}
 
 
-_COMMANDS = {"train": _train, "align": _align, "evaluate": _evaluate, "predict": _predict}
+def _grade(arguments: argparse.Namespace) -> dict[str, Any]:
+    from .grading import grade
+
+    try:
+        return grade(arguments.folder, arguments.csv, arguments.seconds, arguments.memory, arguments.jobs, _log)
+    except KeyboardInterrupt:  # it has said what is kept
+        sys.exit(130)
+
+
+def _colab(arguments: argparse.Namespace) -> dict[str, Any]:
+    from pathlib import Path
+
+    from . import colab
+
+    root = Path.cwd()
+    if arguments.repo is not None:
+        colab.parts(arguments.repo)  # an empty one is a slip, and no --undo
+    files = colab.write(root, "" if arguments.undo else arguments.repo)
+    if arguments.repo and files:
+        _log("Commit and push these files: the links work once they are at that address.")
+    return {"address": colab.address_of(root) or "none", "files changed": len(files), "files": files}
+
+
+_COMMANDS = {"train": _train, "align": _align, "evaluate": _evaluate, "predict": _predict, "grade": _grade,
+             "colab": _colab}
 
 
 def _pair(name: str) -> tuple[str, str]:

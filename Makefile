@@ -1,6 +1,6 @@
 # Everything runs in .venv, which the first target that needs it makes. Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test lab dashboard notebooks lint clean
+.PHONY: help run test lab dashboard notebooks book wheel lint clean
 
 ifeq ($(OS),Windows_NT)
 PYTHON ?= python
@@ -30,14 +30,21 @@ lab: $(READY) ## open JupyterLab on the first notebook
 dashboard: $(READY) ## serve the page on which a text and a picture are read, to this machine alone
 	$(PY) -m mmsa_utils dashboard
 
-notebooks: $(READY) ## execute the notebooks in place and normalise what they store
-	@$(PY) tools/run_notebooks.py store notebooks/*.ipynb
+notebooks: $(READY) ## execute the notebooks in place, make their solutions, normalise what they store
+	@$(PY) tools/make_solutions.py
+	@$(PY) tools/run_notebooks.py store notebooks/*.ipynb notebooks/solutions/*.ipynb
+
+book: $(READY) ## build the notebooks, the guides and the reference as web pages, in build/book
+	@$(PY) tools/make_book.py
+
+wheel: $(READY) ## build dist/mmsa_utils-*.whl, weights included: one file to upload to Colab
+	@$(PY) tools/make_wheel.py
 
 lint: $(READY) ## check the style of code and notebooks
 	$(PY) -m ruff check .
 
 clean: ## remove .venv and everything that was built
-	rm -rf .venv build dist .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv build dist docs/modules .pytest_cache .ruff_cache *.egg-info
 	find mmsa_utils tools tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # The stamp is made last: an install that was broken off is taken up again.
@@ -49,6 +56,6 @@ $(READY): pyproject.toml constraints.txt
 	  echo "make: '$(PYTHON)' cannot make a virtual environment." >&2; \
 	  echo "      On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@echo "Installing what constraints.txt pins into .venv (the first time: a few minutes)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,dashboard,test,dev]"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,dashboard,docs,test,dev]"
 	@$(PY) -c "import matplotlib.font_manager"  # builds its cache now, and no notebook has to say that it does
 	@touch $@

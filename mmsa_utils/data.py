@@ -18,7 +18,7 @@ from . import phrases, scenes
 from .rules import BINARY_LABELS, LABELS, ceiling, judge, post_table
 
 SPLITS = ("train", "validation", "test", "unseen")
-PIXELS = {"mini": 64, "full": 224}  # width and height of a drawn picture for each size of encoder
+PIXELS = {"mini": 64, "full": 224}  #: width and height of a drawn picture for each size of encoder
 
 @dataclass(frozen=True)
 class Post:
@@ -144,7 +144,7 @@ def make_loader(posts, model, batch_size: int = 32, shuffle: bool = False, seed:
 
     Args:
         posts: a data set or list of `Post`.
-        model: anything with ``prepare(texts, images) -> dict`` (tokenizes and resizes), such as a
+        model: anything with ``prepare(texts, images) -> dict`` (tokenises and resizes), such as a
             `MultimodalSentimentModel`.
         batch_size: posts a batch; the last one may be smaller.
         shuffle: new order in each epoch, from `seed`.

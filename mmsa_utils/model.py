@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from .encoders import WEIGHTS, check_weights, load_image_encoder, load_text_encoder
 
 _ENCODERS = ("text_encoder.", "image_encoder.")  # how their weights' names begin
+#: The two named systems of the course: pair -> (text encoder, image encoder).
 PAIRS = {"bert+resnet18": ("bert", "resnet18"), "distilbert+vit": ("distilbert", "vit")}
 
 

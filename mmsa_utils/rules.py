@@ -15,8 +15,12 @@ import numpy as np
 
 from . import phrases
 
+#: The three moods; a label is an index into them.
 LABELS = ("negative", "neutral", "positive")
+#: The two moods of `binary=True`, which leaves the neutral posts out.
 BINARY_LABELS = ("negative", "positive")
+#: How text and picture of a post stand to each other: of one valence, one of them neutral, of opposite valences, or
+#: the text talks about the picture.
 RELATIONS = ("agree", "soft", "contradict", "refer")
 
 # MVSA-Single (Niu et al. 2016), 4,869 pairs with both sides labelled: rows are the text's label, columns the

@@ -2,7 +2,9 @@
 
 import socket
 
+import browser as chromium  # tools/browser.py
 import pytest
+from pages import in_chromium
 
 LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "", None}
 
@@ -32,10 +34,21 @@ def no_network(monkeypatch):
         monkeypatch.delenv(name.lower(), raising=False)
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A real browser; without one, what asks for it is skipped."""
+    pytest.importorskip("playwright", reason="playwright is not installed: pip install -e '.[test]'")
+    path = chromium.find_chromium()
+    if path is None:
+        pytest.skip(chromium.MISSING)
+    with in_chromium(path) as browser:
+        yield browser
+
+
 def pytest_terminal_summary(terminalreporter):
     """Say in large letters, after everything else, which tests had no browser to run in, and why."""
     reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", [])
-               if "test_browser.py" in report.nodeid]
+               if "test_browser.py" in report.nodeid or "test_book.py" in report.nodeid]
     if reasons:
         terminalreporter.section("BROWSER TESTS WERE SKIPPED", red=True, bold=True)
         for reason in dict.fromkeys(reasons):

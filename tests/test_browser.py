@@ -18,7 +18,6 @@ from pages import (
     control,
     dashboard,
     explorer,
-    in_chromium,
     jupyterlab,
     kept,
     moves,
@@ -162,16 +161,6 @@ def test_a_skip_is_loud():
 
 
 # --- with a browser ---
-
-@pytest.fixture(scope="module")
-def browser():
-    pytest.importorskip("playwright", reason="playwright is not installed: pip install -e '.[test]'")
-    path = chromium.find_chromium()
-    if path is None:
-        pytest.skip(chromium.MISSING)
-    with in_chromium(path) as browser:
-        yield browser
-
 
 def test_the_watch_sees_a_stranger(browser):
     """The other tests assert that no other host was asked: here it is asked, in each way there is."""

@@ -26,7 +26,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGETS = ("run", "test", "lab", "dashboard", "notebooks", "lint", "clean")
+TARGETS = ("run", "test", "lab", "dashboard", "notebooks", "book", "wheel", "lint", "clean")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 

@@ -1,0 +1,249 @@
+"""Right and wrong answers to the exercises of notebook 05: what the checks must take and what they must refuse."""
+
+import math
+
+import numpy as np
+import torch
+from scipy import special
+from torch import nn
+from torch.nn import functional as F
+
+# --- 5.1 binary_loss ---
+
+
+def loss_in_a_loop(logits, labels):
+    total = 0.0
+    for (logit,), label in zip(logits.tolist(), labels.tolist()):
+        wrong_way = -logit if label == 1 else logit
+        total += max(wrong_way, 0) + math.log1p(math.exp(-abs(wrong_way)))
+    return total / len(labels)
+
+
+def loss_in_numpy(logits, labels):
+    signs = 1 - 2 * labels.numpy()
+    return np.logaddexp(0, signs * logits.numpy()[:, 0]).mean()
+
+
+def loss_written_out(logits, labels):
+    z = logits.squeeze(-1)
+    return (z.clamp(min=0) - z * labels + torch.log1p(torch.exp(-z.abs()))).mean()
+
+
+def of_probabilities(logits, labels):
+    positive = logits[:, 0].sigmoid()
+    return -torch.where(labels == 1, positive, 1 - positive)
+
+
+# --- 5.2 epoch_accuracy ---
+
+
+def accuracy_in_a_loop(batches):
+    right = posts = 0
+    for logits, labels in batches:
+        for (logit,), label in zip(logits.tolist(), labels.tolist()):
+            right += (logit > 0) == bool(label)
+            posts += 1
+    return right / posts
+
+
+def accuracy_pooled(batches):
+    logits = torch.cat([logits for logits, _ in batches]).squeeze(-1)
+    labels = torch.cat([labels for _, labels in batches])
+    return ((logits.sigmoid() > 0.5).long() == labels).float().mean()
+
+
+def accuracy_in_numpy(batches):
+    hits = np.concatenate([(logits.numpy().ravel() > 0) == labels.numpy() for logits, labels in batches])
+    return hits.mean()
+
+
+def hits(logits, labels):
+    return (logits[:, 0] > 0) == (labels == 1)
+
+
+# --- 5.3 chosen_run ---
+
+
+def run_in_a_loop(runs):
+    best = None
+    for run in runs:
+        for row in run["history"]:
+            if best is None or row["loss"] < best["loss"]:
+                best = {"rate": run["rate"], **row}
+    return {name: best[name] for name in ("rate", "epoch", "test_accuracy")}
+
+
+def run_by_min(runs, key=lambda row: row["loss"], shown="test_accuracy"):
+    rate, row = min(((run["rate"], row) for run in runs for row in run["history"]), key=lambda found: key(found[1]))
+    return {"rate": rate, "epoch": row["epoch"], "test_accuracy": row[shown]}
+
+
+def run_in_numpy(runs):
+    losses = np.array([[row["loss"] for row in run["history"]] for run in runs])
+    run, row = np.unravel_index(losses.argmin(), losses.shape)
+    found = runs[run]["history"][row]
+    return {"rate": runs[run]["rate"], "epoch": np.int64(found["epoch"]), "test_accuracy": found["test_accuracy"]}
+
+
+# --- 5.4 learning_curve ---
+
+
+def scores(features, weight):
+    return np.c_[features, np.ones(len(features))] @ weight  # the last weight is the bias
+
+
+def share_right(weight, posts):
+    return ((scores(posts[0], weight) > 0) == posts[1].numpy()).mean()
+
+
+def fitted(train, validation, steps=60, start=None, choose="validation", test=None):
+    """A linear head by gradient descent, the step chosen on validation, test or not at all."""
+    weight = np.zeros(train[0].shape[1] + 1) if start is None else start
+    kept, lowest = None, math.inf
+    for _ in range(steps):
+        gradient = special.expit(scores(train[0], weight)) - train[1].numpy()
+        weight = weight - 0.1 / len(gradient) * np.c_[train[0], np.ones(len(gradient))].T @ gradient
+        if choose == "validation":
+            held_out = np.logaddexp(0, (1 - 2 * validation[1].numpy()) * scores(validation[0], weight)).mean()
+        else:
+            held_out = -share_right(weight, test) if choose == "test" else -math.inf
+        if held_out < lowest or choose == "last":
+            kept, lowest = weight, held_out
+    return kept
+
+
+def curve(rows=None, measured="test", warm=False, percent=False, **how):
+    """An experiment with one flaw: which posts are drawn, which are measured, how a head is trained."""
+    def experiment(train, validation, test, sizes):
+        result, weight = {}, None
+        for size in sizes:
+            result[size] = []
+            for draw in range(3):
+                order = torch.randperm(len(train[1]), generator=torch.Generator().manual_seed(draw))
+                chosen = order[:size] if rows is None else rows(order, size)
+                drawn = (train[0][chosen], train[1][chosen])
+                weight = fitted(drawn, validation, start=weight if warm else None, test=test, **how)
+                score = share_right(weight, {"test": test, "train": drawn, "validation": validation}[measured])
+                result[size].append(100 * score if percent else score)
+        return result
+    return experiment
+
+
+def curve_with_modules(train, validation, test, sizes):
+    """A Linear layer, mini-batches, the state kept: as the course writes it."""
+    result = {size: [] for size in sizes}
+    with torch.random.fork_rng(devices=[]):
+        for size in sizes:
+            for draw in range(3):
+                torch.manual_seed(draw)
+                rows = torch.randperm(len(train[1]))[:size]
+                head = nn.Linear(train[0].shape[1], 1)
+                optimizer = torch.optim.AdamW(head.parameters(), lr=0.02)
+                lowest, score = math.inf, None
+                for _ in range(10):
+                    for batch in rows[torch.randperm(size)].split(64):
+                        loss = F.binary_cross_entropy_with_logits(head(train[0][batch])[:, 0], train[1][batch].float())
+                        optimizer.zero_grad()
+                        loss.backward()
+                        optimizer.step()
+                    with torch.no_grad():
+                        held_out = F.binary_cross_entropy_with_logits(head(validation[0])[:, 0], validation[1].float())
+                        if held_out < lowest:
+                            lowest, score = held_out, hits(head(test[0]), test[1]).double().mean().item()
+                result[size].append(score)
+    return result
+
+
+def curve_of_one_generator(train, validation, test, sizes):
+    """One generator for all draws, validation by accuracy, arrays in the result."""
+    rng, result = np.random.default_rng(7), {}
+    for size in sizes:
+        scored = np.zeros(3)
+        for draw in range(3):
+            rows = rng.choice(len(train[1]), size, replace=False)
+            weight = fitted((train[0][rows], train[1][rows]), validation, choose="test", test=validation)
+            scored[draw] = share_right(weight, test)
+        result[size] = scored
+    return result
+
+
+def curve_without_seed(train, validation, test, sizes):
+    return {size: [share_right(fitted((train[0][rows], train[1][rows]), validation), test)
+                   for rows in (np.random.default_rng().permutation(len(train[1]))[:size] for _ in range(3))]
+            for size in sizes}
+
+
+RIGHT = {
+    "binary_loss": [loss_written_out, loss_in_a_loop, loss_in_numpy,
+                    lambda z, y: F.softplus(torch.where(y == 1, -z[:, 0], z[:, 0])).mean(),
+                    lambda z, y: F.binary_cross_entropy_with_logits(z, y[:, None].float()).item(),
+                    lambda z, y: -F.logsigmoid((2 * y - 1) * z.flatten()).sum() / len(y)],
+    "epoch_accuracy": [accuracy_in_a_loop, accuracy_pooled, accuracy_in_numpy,
+                       lambda batches: sum(hits(*b).sum() for b in batches) / sum(len(y) for _, y in batches),
+                       lambda batches: sum(hits(*b).double().mean() * len(b[1]) for b in batches)
+                       / sum(len(y) for _, y in batches)],
+    "chosen_run": [run_in_a_loop, run_by_min, run_in_numpy],
+    "learning_curve": [curve(), curve_with_modules, curve_of_one_generator],
+}
+
+WRONG = {
+    "binary_loss": [
+        (lambda z, y: (F.softplus(z) - z * y).mean(), "a table of (posts, posts)"),
+        (lambda z, y: F.softplus((2 * y - 1) * z[:, 0]).mean(), "wrong way round"),
+        (lambda z, y: F.binary_cross_entropy_with_logits(z[:, 0].sigmoid(), y.float()), "applied twice"),
+        (lambda z, y: F.softplus((1 - 2 * y) * z[:, 0]).sum(), "This is the sum"),
+        (lambda z, y: -of_probabilities(z, y).log().mean().neg() * -1, "NaN"),
+        (lambda z, y: (-of_probabilities(z, y)).log().mean(), "The sign is missing"),
+        (lambda z, y: -(y * z[:, 0].sigmoid().log()).mean(), "label 0 cost nothing"),
+        (lambda z, y: F.mse_loss(z[:, 0].sigmoid(), y.float()), "squared gap"),
+        (lambda z, y: -(-of_probabilities(z, y)).log(), "one loss for each post"),
+        (lambda z, y: -(-of_probabilities(z, y)).log().mean(), "infinite or NaN for very sure ones"),
+        (lambda z, y: -(-of_probabilities(z, y)).clamp(min=1e-7).log().mean(), "cut off"),
+        (lambda z, y: -(-of_probabilities(z, y)).log2().mean(), "not what the task asks for"),
+    ],
+    "epoch_accuracy": [
+        (lambda batches: np.mean([hits(*b).double().mean().item() for b in batches]), "average of the batches'"),
+        (lambda batches: accuracy_pooled([(z - 0.5, y) for z, y in batches]), "compared with 0.5"),
+        (lambda batches: accuracy_pooled([(z.sigmoid(), y) for z, y in batches]), "called positive"),
+        (lambda batches: torch.cat([z.argmax(-1) == y for z, y in batches]).double().mean(), "called negative"),
+        (lambda batches: sum(((z > 0).long() == y).sum() for z, y in batches) / sum(len(y) for _, y in batches),
+         "every label of its batch"),
+        (lambda batches: ((torch.cat([z for z, _ in batches]) > 0) == torch.cat([y for _, y in batches])).sum()
+         / sum(len(y) for _, y in batches) ** 2, "every label of the epoch"),
+        (lambda batches: sum(hits(*b).sum().item() for b in batches), "number of right answers"),
+        (lambda batches: sum(hits(*b).sum().item() for b in batches) / len(batches), "number of batches"),
+        (lambda batches: 1 - accuracy_pooled(batches), "share of wrong"),
+        (lambda batches: accuracy_pooled(batches[-1:]), "Only the last batch"),
+        (lambda batches: 100 * accuracy_pooled(batches), "percent"),
+    ],
+    "chosen_run": [
+        (lambda runs: run_by_min(runs, lambda row: -row["test_accuracy"]), "The test posts did the choosing"),
+        (lambda runs: run_by_min(runs, lambda row: row["train_loss"]), "training loss did the choosing"),
+        (lambda runs: run_by_min(runs, lambda row: -row["accuracy"]), "by validation accuracy"),
+        (lambda runs: run_by_min([{**run, "history": run["history"][-1:]} for run in runs]), "Only the last epoch"),
+        (lambda runs: run_by_min(runs, lambda row: -row["loss"]), "highest"),
+        (lambda runs: {**run_by_min(runs), "epoch": run_by_min(runs)["epoch"] - 1}, "off by one"),
+        (lambda runs: run_by_min(runs, shown="accuracy"), "on the validation posts, which chose"),
+        (lambda runs: {**run_by_min(runs), "test_accuracy": max(
+            row["test_accuracy"] for run in runs if run["rate"] == run_by_min(runs)["rate"] for row in run["history"])},
+         "best of the whole run"),
+        (lambda runs: run_by_min(runs[:1]), "Only the first run"),
+        (lambda runs: run_by_min(runs[-1:]), "Only the last run"),
+        (lambda runs: run_by_min(runs)["test_accuracy"], "Expected a dictionary"),
+        (lambda runs: {"epoch": 1, "rate": 0.1}, "got ['epoch', 'rate']"),
+    ],
+    "learning_curve": [
+        (curve(measured="train"), "other test labels are handed in"),
+        (curve_without_seed, "its own seed"),
+        (curve(choose="test"), "change with the test labels"),
+        (curve(rows=lambda order, size: torch.arange(size)), "sorted by label"),
+        (curve(rows=lambda order, size: torch.linspace(0, len(order) - 1, size).long()), "the same draw three times"),
+        (curve(rows=lambda order, size: order), "from 20 and no more"),
+        (curve(warm=True), "goes on from the first"),
+        (curve(choose="last"), "whatever the validation labels say"),
+        (curve(rows=lambda order, size: order[:20]), "take enough steps"),
+        (curve(percent=True), "between 0 and 1"),
+        (lambda train, validation, test, sizes: dict.fromkeys(sizes, 0.8), "list of three accuracies"),
+        (lambda train, validation, test, sizes: [[0.8] * 3] * len(sizes), "a key for each of the sizes"),
+    ],
+}

@@ -23,13 +23,41 @@ from .panels import GREEN, GREY, ORANGE
 
 # Number of the exercise -> name of its check, in the order of the course.
 EXERCISES: dict[str, str] = {
+    "1.1": "optimist_label",
+    "1.2": "chance_band",
+    "1.3": "highest_accuracy",
+    "1.4": "peeking",
     "2.1": "token_average",
+    "2.2": "pad_batch",
+    "2.3": "nearest_rows",
+    "2.4": "unknown_words",
+    "3.1": "map_size",
+    "3.2": "patch_rows",
+    "3.3": "cover_and_measure",
+    "3.4": "food_or_table",
+    "4.1": "head_parameters",
+    "4.2": "head_input",
+    "4.3": "steady_softmax",
+    "4.4": "sum_can",
+    "4.5": "meet_or_add",
+    "5.1": "epoch_accuracy",
+    "5.2": "binary_loss",
+    "5.3": "chosen_run",
+    "5.4": "learning_curve",
+    "6.1": "softened",
+    "6.2": "calibration_gap",
+    "6.3": "seed_interval",
+    "6.4": "four_readers",
+    "7.1": "relation_between",
+    "7.2": "slice_scores",
+    "7.3": "deal_pictures",
+    "7.4": "heads_compared",
 }
 _MODULES = {"1": "posts", "2": "text", "3": "picture", "4": "fusion", "5": "training", "6": "alignment",
             "7": "conflict"}
 _MARKS = {"right": ("✓", GREEN), "wrong": ("✗", ORANGE), "not yet": ("…", GREY)}
 
-# Set by `grading` in the process that runs a handed-in notebook: (name, answer) -> Verdict, asked in place of the check.
+# Set by `grading` in the process that runs a handed-in notebook: (name, answer) -> Verdict, asked in a check's place.
 referee: Callable[[str, Any], Verdict] | None = None
 
 
@@ -76,18 +104,25 @@ class Answer:
                 raise NotYet from None
             raise Refused(f"Your function stopped with {type(error).__name__}: {error}. It was called with "
                           f"{describe(inputs)}.") from None
-        if result is ...:
+        if _has_dots(result):
             raise NotYet
         if result is None:
             raise Refused("Your function gives back None. Does its last line say `return`?")
         return result
 
 
+def _has_dots(value: Any) -> bool:
+    """Whether a ... stands in a value, or anywhere inside of it."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return value is ... or isinstance(value, (list, tuple)) and any(map(_has_dots, value))
+
+
 def is_blank(answer: Any) -> bool:
     """Whether a stub is as it came: `...`, None, or a function that does nothing."""
     if isinstance(answer, Answer):
         return answer.blank
-    if answer is None or answer is ...:
+    if answer is None or _has_dots(answer):
         return True
     code = getattr(answer, "__code__", None)
     return code is not None and all(
@@ -118,7 +153,8 @@ def exercise(number: str) -> Callable[[Callable], Callable[[Any], Verdict]]:
             except Refused as refusal:
                 verdict = Verdict(number, "wrong", str(refusal))
             except NotYet:
-                return Verdict(number, "not yet", "fill in the dots above and run this cell again. The hint below helps.")
+                return Verdict(number, "not yet", "fill in the dots above and run this cell again. The hint below "
+                                                  "helps.")
             except Exception as error:  # an answer of a kind that the judge did not think of
                 verdict = Verdict(number, "wrong", f"This answer is not of the kind that the task asks for: "
                                                    f"{kind_of(answer)} ({type(error).__name__}: {error}).")
@@ -131,8 +167,8 @@ def exercise(number: str) -> Callable[[Callable], Callable[[Any], Verdict]]:
     return decorate
 
 
-def compare(answer: Callable, reference: Callable, cases: Sequence[tuple], mistakes: Mapping[str, Callable] | None = None,
-            tolerance: float = 1e-4) -> None:
+def compare(answer: Callable, reference: Callable, cases: Sequence[tuple],
+            mistakes: Mapping[str, Callable] | None = None, tolerance: float = 1e-4) -> None:
     """Refuse an answer that differs from the reference on any of the cases.
 
     Args:
@@ -167,7 +203,7 @@ def expect_value(given: Any, wanted: Any, mistakes: Mapping[str, Any] | None = N
 
 def expect_kind(given: Any, wanted: Any) -> None:
     """Refuse a result that is of another kind or shape than the wanted one, or not a number."""
-    if isinstance(wanted, str) or isinstance(wanted, dict) or numbers(wanted) is None:
+    if isinstance(wanted, (str, dict)) or numbers(wanted) is None:
         if type(given) is not type(wanted) and not isinstance(given, type(wanted)):
             raise Refused(f"Expected {kind_of(wanted)}, got {kind_of(given)}.")
         return
@@ -177,7 +213,8 @@ def expect_kind(given: Any, wanted: Any) -> None:
     if values.shape != numbers(wanted).shape:
         raise Refused(f"Expected the shape {numbers(wanted).shape}, got {values.shape}.")
     if not np.isfinite(values).all():
-        raise Refused("There is a NaN or an infinity in the result. Is something divided by zero, or its logarithm taken?")
+        raise Refused("There is a NaN or an infinity in the result. Is something divided by zero, or its logarithm "
+                      "taken?")
 
 
 def numbers(value: Any) -> np.ndarray | None:
@@ -207,10 +244,10 @@ def alike(given: Any, wanted: Any, tolerance: float = 1e-4) -> bool:
 def describe(value: Any) -> str:
     """A value in short: its number, or its kind and shape."""
     if isinstance(value, tuple):
-        return ", ".join(describe(item) for item in value) or "nothing"
+        return ", ".join(describe(item) for item in value) or "an empty tuple"
     array = numbers(value)
     if array is not None and array.ndim == 0:
-        return f"{value.item() if hasattr(value, 'item') else value!r}"
+        return f"{array.item():.4g}" if array.item() % 1 else f"{value.item() if hasattr(value, 'item') else value!r}"
     if array is not None and array.ndim == 1 and array.size <= 6:
         return f"{np.asarray(array).round(4).tolist()}"
     text = repr(value)

@@ -33,8 +33,9 @@ def read() -> dict[str, dict]:
         found = json.loads(path.read_text(encoding="utf8")) if path else {}
     except (OSError, ValueError):  # not there yet, or spoiled: a reader's card is not worth stopping for
         return {}
-    good = isinstance(found, dict)
-    return {number: row for number, row in found.items() if isinstance(row, dict) and number in EXERCISES} if good else {}
+    if not isinstance(found, dict):
+        return {}
+    return {number: row for number, row in found.items() if isinstance(row, dict) and number in EXERCISES}
 
 
 def record(number: str, status: str) -> None:
@@ -74,9 +75,11 @@ class Card:
         return f"{solved} of {len(EXERCISES)} exercises solved"
 
     def __repr__(self) -> str:
-        lines = [" ".join([f"notebook {int(key):02d}  ", *(f"{n} {_MARKS[self._status(n)][0]} " for n in numbers)]).rstrip()
-                 for key, numbers in self.notebooks.items()]
-        return "\n".join([self._sum(), *lines])
+        lines = [self._sum()]
+        for key, numbers in self.notebooks.items():
+            marks = "  ".join(f"{number} {_MARKS[self._status(number)][0]}" for number in numbers)
+            lines.append(f"notebook {int(key):02d}   {marks}")
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         body = ""

@@ -58,7 +58,8 @@ def solution_of(book, stem: str):
         (code,) = CODE.findall(solution)
         check = stub.source.splitlines()[-1]
         reasoning = CODE.sub("", solution).strip()
-        cells += [nbformat.v4.new_markdown_cell(relinked(card.source), id=card.id),
+        heading = card.source[1:]  # one level up: no section stands above it here
+        cells += [nbformat.v4.new_markdown_cell(relinked(heading), id=card.id),
                   nbformat.v4.new_code_cell(f"{code}\n\n{check}", id=stub.id),
                   nbformat.v4.new_markdown_cell(relinked(reasoning), id=folds.id)]
     return normalise(nbformat.v4.new_notebook(cells=cells, nbformat_minor=5))

@@ -41,7 +41,9 @@ def show(figure: Figure, alt: str, dpi: int = 90, colours: int = 256) -> Display
     buffer, small = io.BytesIO(), io.BytesIO()
     figure.savefig(buffer, dpi=dpi, facecolor="white")
     Image.open(buffer).convert("RGB").quantize(colours, kmeans=1).save(small, "png", optimize=True)
-    return DisplayImage(small.getvalue(), alt=alt)
+    picture = DisplayImage(small.getvalue(), metadata={"alt": alt})
+    picture.alt = alt  # set here, as IPython 7, which Colab has, takes no alt=
+    return picture
 
 
 def _plain(axis) -> None:

@@ -31,7 +31,7 @@ DRAWN, ABSTRACT, TAUGHT = 24_000, 0.4, 2_500  # drawn pictures, share of abstrac
 STEPS = {"resnet18": 3_000, "vit": 900}
 BATCH, RATE = 64, {"resnet18": 3e-3, "vit": 1.5e-3}
 WEIGHTS = Path(__file__).resolve().parents[1] / "mmsa_utils" / "weights"
-EMOJI_FONT = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"  # Debian: fonts-noto-color-emoji
+EMOJI_FONT = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"  # Debian: `fonts-noto-color-emoji`
 
 
 CARD = """---

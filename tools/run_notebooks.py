@@ -12,11 +12,14 @@ import argparse
 import json
 import os
 import re
+import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable, MutableMapping
 from pathlib import Path
+
+import budgets
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = ROOT / "build" / "run"
@@ -28,11 +31,13 @@ def prepare_environment(environment: MutableMapping[str, str]) -> None:
     """Set what a kernel inherits, so that two runs print the same, on this machine and on another.
 
     One thread, because sums come out different in the sixth digit with another number; the kernel of this
-    environment before a user's own of the same name; nobody's IPython profile; figures drawn inline.
+    environment before a user's own of the same name; nobody's IPython profile; figures drawn inline; nothing in
+    the reader's own progress card.
     """
     environment["OMP_NUM_THREADS"] = "1"
     environment["TOKENIZERS_PARALLELISM"] = "false"
     environment["JUPYTER_PREFER_ENV_PATH"] = "1"
+    environment["MMSA_PROGRESS"] = ""
     profile = ROOT / "build" / "ipython"
     profile.mkdir(parents=True, exist_ok=True)
     environment["IPYTHONDIR"] = str(profile)
@@ -61,7 +66,7 @@ def run(paths: list[Path]) -> int:
     for old in [*RUN.glob("*.ipynb"), RUN / "summary.json"]:
         old.unlink(missing_ok=True)
 
-    def keep(book: nbformat.NotebookNode, path: Path, ok: bool) -> None:
+    def keep(book: nbformat.NotebookNode, path: Path, row: dict) -> None:
         nbformat.write(book, RUN / path.name)
 
     rows = execute_all(paths, keep)
@@ -74,18 +79,22 @@ def run(paths: list[Path]) -> int:
 
 
 def store(paths: list[Path]) -> int:
-    """Execute in place and normalise. A notebook that fails is left as it was."""
+    """Execute in place and normalise; cards tell what it took. A notebook that fails is left as it was."""
     import nbformat
 
-    def keep(book: nbformat.NotebookNode, path: Path, ok: bool) -> None:
-        if ok:
+    def keep(book: nbformat.NotebookNode, path: Path, row: dict) -> None:
+        if row["ok"]:
             path.write_text(nbformat.writes(normalise(book)) + "\n", encoding="utf8", newline="\n")
+            if budgets.has_card(book):
+                budgets.record(path, book, row)
 
-    rows = execute_all(paths, keep)
+    rows = execute_all(paths, keep, downloads=ROOT / "build" / "downloads")
+    for folder in {path.parent for path in paths if (path.parent / "budgets.json").exists()}:
+        budgets.tell(folder)
     return int(not all(row["ok"] for row in rows))
 
 
-def execute_all(paths: list[Path], keep: Callable) -> list[dict]:
+def execute_all(paths: list[Path], keep: Callable, downloads: Path | None = None) -> list[dict]:
     """Execute the notebooks in order, print a line for each, hand it to `keep`; return their summary rows."""
     import nbformat
 
@@ -94,7 +103,7 @@ def execute_all(paths: list[Path], keep: Callable) -> list[dict]:
     for path in paths:
         print(f"{path.stem:{width}}  ", end="", flush=True)
         book = with_ids(nbformat.v4.reads(path.read_text(encoding="utf8")), path.stem)
-        row = {"name": path.stem, **execute(book, path.resolve().parent)}
+        row = {"name": path.stem, **execute(book, path.resolve().parent, downloads)}
         rows.append(row)
         print(
             f"{row['seconds']:6.1f} s  {row['peak_memory_mb']:5.0f} MB  {'ok' if row['ok'] else 'FAILED'}",
@@ -102,17 +111,28 @@ def execute_all(paths: list[Path], keep: Callable) -> list[dict]:
         )
         if not row["ok"]:
             print(row["error"], file=sys.stderr, flush=True)
-        keep(book, path, row["ok"])
+        keep(book, path, row)
     return rows
 
 
-def execute(book, folder: Path) -> dict:
+def execute(book, folder: Path, downloads: Path | None = None) -> dict:
     """Execute a notebook with `folder` as the working directory; fills its outputs in.
 
-    Returns seconds, peak_memory_mb (the kernel and its children, sampled), cells, ok and error (None or its text).
+    Args:
+        downloads: a folder to empty and to download models into, in place of the user's own cache, so that what a
+            notebook downloads can be counted.
+
+    Returns:
+        seconds, cpu_seconds and peak_memory_mb of the kernel and its children, cells, ok and error (None or its text);
+        with `downloads` downloaded_bytes too.
     """
     import nbclient
 
+    options = {}
+    if downloads:
+        shutil.rmtree(downloads, ignore_errors=True)
+        downloads.mkdir(parents=True)
+        options["env"] = {**os.environ, "HF_HOME": str(downloads / "hf"), "TORCH_HOME": str(downloads / "torch")}
     client = nbclient.NotebookClient(
         book,
         timeout=CELL_SECONDS,
@@ -121,12 +141,12 @@ def execute(book, folder: Path) -> dict:
         resources={"metadata": {"path": str(folder)}},
         extra_arguments=["--IPKernelApp.log_level=40"],
     )  # errors, no chatter
-    peak, finished = [0.0], threading.Event()
-    sampler = threading.Thread(target=watch_memory, args=(client, peak, finished), daemon=True)
+    used, finished = [0.0, 0.0], threading.Event()
+    sampler = threading.Thread(target=watch, args=(client, used, finished), daemon=True)
     start, error = time.perf_counter(), None
     sampler.start()
     try:
-        client.execute()
+        client.execute(**options)
     except Exception as problem:  # a failing cell, a time-out, a kernel that died or never started
         error = re.sub(r"\x1b\[[0-9;]*m", "", f"{type(problem).__name__}: {problem}")  # without terminal colours
     seconds = time.perf_counter() - start
@@ -134,22 +154,22 @@ def execute(book, folder: Path) -> dict:
     sampler.join()
     return {
         "seconds": round(seconds, 1),
-        "peak_memory_mb": round(peak[0]),
+        "cpu_seconds": round(used[0], 1),
+        "peak_memory_mb": round(used[1]),
         "cells": sum(cell.cell_type == "code" for cell in book.cells),
         "ok": error is None,
         "error": error,
+        **({"downloaded_bytes": budgets.bytes_under(downloads)} if downloads else {}),
     }
 
 
-def watch_memory(client, peak: list[float], finished: threading.Event) -> None:
-    """Keep the largest resident memory of the client's kernel and its children in peak[0], in megabytes."""
+def watch(client, used: list[float], finished: threading.Event) -> None:
+    """Keep the processor seconds and the peak memory in megabytes of the client's kernel and its children in `used`."""
     import psutil
 
     while not finished.wait(0.05):
         try:
-            kernel = psutil.Process(client.km.provisioner.pid)
-            family = [kernel, *kernel.children(recursive=True)]
-            peak[0] = max(peak[0], sum(process.memory_info().rss for process in family) / 1e6)
+            used[:] = map(max, used, budgets.usage(client.km.provisioner.pid))
         except (AttributeError, TypeError, psutil.Error):
             continue  # the kernel is not up yet, or a child has just gone
 

@@ -1,0 +1,99 @@
+"""What a reader reads, taken out of Markdown, notebooks and docstrings; shared by the tests of the house rules."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import nbformat
+from markdown_it import MarkdownIt
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
+PAGES = sorted(path for folder in (".", "docs", "mmsa_utils/weights/*")  # every page of Markdown that is kept
+               for path in ROOT.glob(f"{folder}/*.md"))
+MODULES = sorted(path for folder in ("mmsa_utils", "tools", "tests") for path in (ROOT / folder).glob("*.py"))
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # a model card's metadata
+MATHS = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
+
+
+@cache
+def read_book(path: Path):
+    return nbformat.read(path, as_version=4)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def prose(markdown: str, headings: bool = True, links: bool = True) -> str:
+    """The words of a piece of Markdown, a line for each block: without code, formulas, addresses and HTML tags."""
+    lines, inside = [], ""
+    for token in MARKDOWN.parse(MATHS.sub(" ", FRONT.sub("", markdown))):
+        if token.type == "heading_open":
+            inside = "heading"
+        elif token.type == "heading_close":
+            inside = ""
+        elif token.type == "html_block":
+            lines.append(re.sub(r"<[^>]*>", " ", token.content))
+        elif token.type == "inline" and (headings or inside != "heading"):
+            lines.append(words_of(token.children, links))
+    return "\n".join(lines)
+
+
+def words_of(tokens: list, links: bool) -> str:
+    depth, words = 0, ""
+    for token in tokens:
+        depth += (token.type == "link_open") - (token.type == "link_close")
+        if token.type in ("softbreak", "hardbreak"):
+            words += " "
+        elif token.type == "code_inline":
+            words += "`"  # keeps its neighbours apart, and is no word
+        elif token.type == "image" or token.type == "text" and (links or not depth):
+            words += token.content
+    return words
+
+
+def links(markdown: str) -> list[str]:
+    """The addresses that a piece of Markdown links to, pictures included."""
+    found = []
+    for token in MARKDOWN.parse(markdown):
+        for child in token.children or []:
+            found += [child.attrs[name] for name in ("href", "src") if name in child.attrs]
+        if token.type in ("html_block", "inline"):
+            found += re.findall(r'(?:href|src)="([^"]+)"', token.content)
+    return found
+
+
+def texts_of(path: Path) -> tuple[list[str], frozenset[str]]:
+    """The texts in a module's code, without what they quote as code; and the names it uses, which they may speak of.
+
+    Texts are docstrings and, in the package, every string of four words or more: what a reader is told.
+    """
+    tree = ast.parse(path.read_text(encoding="utf8"))
+    names = {part for node in ast.walk(tree) for field in ("id", "arg", "attr", "name", "module")
+             if isinstance(value := getattr(node, field, None), str) for part in re.split(r"[._]", value)}
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    texts = [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, kinds)]
+    if path.parent.name == "mmsa_utils":
+        texts += [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and
+                  isinstance(node.value, str) and len(node.value.split()) >= 4 and "<" not in node.value]
+    return [re.sub(r"``[^`]*``|`[^`]*`", " ", text) for text in texts], frozenset(names)
+
+
+def alt_of(output) -> str:
+    """The alt text of a stored figure, empty without one."""
+    metadata = output.get("metadata", {})
+    return metadata.get("image/png", metadata).get("alt", "")
+
+
+def outputs_of(cell) -> str:
+    """What a cell shows, as text: streams, values, tables and the alt texts of figures."""
+    shown = []
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        shown += [output.get("text", ""), output.get("evalue", ""), data.get("text/plain", ""), alt_of(output),
+                  re.sub(r"<[^>]*>", " ", data.get("text/html", ""))]
+    return "\n".join(shown)

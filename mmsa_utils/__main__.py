@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=int, default=4, help="passes over the posts (default 4)")
     train.add_argument("--posts", type=int, default=2000, help="generated training posts (default 2000)")
     train.add_argument("--data", metavar="FILE", help="your own training posts, CSV or JSON lines: text,image,label")
+    train.add_argument("--anywhere", action="store_true", help="allow pictures outside of the table's folder")
     train.add_argument("--freeze", action="store_true", help="keep the encoders as they are")
 
     align = commands.add_parser("align", parents=[common, models],
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", parents=[common], help="measure a saved model")
     evaluate.add_argument("--data", metavar="FILE", help="your own posts; without it, generated ones")
+    evaluate.add_argument("--anywhere", action="store_true", help="allow pictures outside of the table's folder")
     evaluate.add_argument("--split", choices=("validation", "test", "unseen"), default="test")
     evaluate.add_argument("--posts", type=int, default=2000, help="generated posts (default 2000)")
     predict = commands.add_parser("predict", parents=[common], help="the mood of one post")
@@ -93,7 +95,7 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
         return list(FoodPosts(n, split, binary=binary, seed=seed, pixels=PIXELS[arguments.size]))
 
     if arguments.data:
-        train_posts, validation_posts, test_posts = _three_parts(load_posts(arguments.data), binary, seed)
+        train_posts, validation_posts, test_posts = _three_parts(load_posts(arguments.data, arguments.anywhere), binary, seed)
     else:
         train_posts, validation_posts, test_posts = (
             generated(n, split) for n, split in
@@ -133,7 +135,7 @@ def _evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
     binary = model.num_outputs == 1
     result: dict[str, Any] = {}
     if arguments.data:
-        posts = _relabelled(load_posts(arguments.data), binary)
+        posts = _relabelled(load_posts(arguments.data, arguments.anywhere), binary)
     else:
         posts = FoodPosts(arguments.posts, arguments.split, binary=binary, seed=arguments.seed,
                           pixels=PIXELS[model.size])

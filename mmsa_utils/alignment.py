@@ -9,7 +9,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -21,9 +23,16 @@ from .training import check_labels, loss_of, progress
 BOTH = ("text", "image")
 
 
+_CHUNK = 16  # batches whose posts are held at once, to be sorted by the length of their texts
+
+
 @dataclass(frozen=True)
 class Features:
-    """Cached features of n posts, on the CPU."""
+    """Cached features of n posts, on the CPU.
+
+    Raises:
+        ValueError: if the sides and the labels differ in length, or labels are not whole numbers.
+    """
 
     text: Tensor  # (n, text width)
     image: Tensor  # (n, image width)
@@ -32,22 +41,44 @@ class Features:
     text_kinds: tuple = ()
     picture_levels: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.labels, Tensor) or self.labels.is_floating_point() or self.labels.is_complex():
+            raise ValueError(f"the labels are {getattr(self.labels, 'dtype', type(self.labels).__name__)}: expected a "
+                             "tensor of class indices, whole numbers.")
+        if not len(self.text) == len(self.image) == len(self.labels):
+            raise ValueError(f"{len(self.text)} text features, {len(self.image)} image features and {len(self.labels)} "
+                             "labels: expected as many of each.")
+
     def __len__(self) -> int:
         return len(self.labels)
 
     def fused(self, modalities: tuple[str, ...] = BOTH) -> Tensor:
-        """What the head sees: both sides joined, (n, text width + image width), or one side alone."""
+        """What the head sees: both sides joined, (n, text width + image width), or one side alone.
+
+        Raises:
+            ValueError: for a feature that is NaN or infinite; the message names its post.
+        """
+        for name in modalities:
+            odd = ~getattr(self, name).isfinite().all(1)
+            if odd.any():
+                raise ValueError(f"the {name} features of post {int(odd.nonzero()[0])} hold NaN or infinity: extract "
+                                 "them anew, or leave that post out.")
         return join(*(getattr(self, name) for name in modalities))
 
 
 @torch.no_grad()
-def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 64,
-                     show_progress: bool = True) -> Features:
+def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 64, show_progress: bool = True,
+                     folder: str | Path | None = None) -> Features:
     """Encode every post once.
+
+    Posts are drawn a thousand at a time and batched with texts of about their own length, so that little padding is
+    computed and memory does not grow with the pictures.
 
     Args:
         model: its encoders are used, on the device it is on; its head is not.
         posts: a data set or list of `Post`.
+        folder: write the features into text.npy and image.npy there and leave them on the disk (memory-mapped): a
+            million posts then need little more memory than a thousand. `cached_features` keeps such a folder.
 
     Returns:
         The features, in the order of the posts.
@@ -58,16 +89,30 @@ def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 6
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    posts = posts if isinstance(posts, list) else list(posts)
-    text, image, labels = [], [], []
-    for batch in progress(make_loader(posts, model, batch_size), "encode", show_progress):
-        labels.append(batch.pop("labels"))
-        sides = model.encode(**{name: tensor.to(device) for name, tensor in batch.items()})
-        text.append(sides[0].float().cpu())
-        image.append(sides[1].float().cpu())
+    n = len(posts)
+    sides = [_empty(folder, name, n, encoder.width)
+             for name, encoder in (("text", model.text_encoder), ("image", model.image_encoder))]
+    labels = torch.empty(n, dtype=torch.long)
+    known: list[tuple] = [()] * n
+    for start in progress(range(0, max(n, 1), _CHUNK * batch_size), "encode", show_progress):
+        chunk = [posts[i] for i in range(start, min(n, start + _CHUNK * batch_size))]
+        order = sorted(range(len(chunk)), key=lambda i: len(chunk[i].text))
+        places = iter(torch.tensor(order).add(start).split(batch_size))
+        for batch in make_loader([chunk[i] for i in order], model, batch_size):
+            rows = next(places)
+            labels[rows] = batch.pop("labels")
+            for side, features in zip(sides, model.encode(**{name: tensor.to(device) for name, tensor in batch.items()})):
+                side[rows.numpy()] = features.float().cpu().numpy()
+        known[start:start + len(chunk)] = [(post.relation, post.text_kind, post.picture_level) for post in chunk]
     model.train(was_training)
-    return Features(torch.cat(text), torch.cat(image), torch.cat(labels), tuple(post.relation for post in posts),
-                    tuple(post.text_kind for post in posts), tuple(post.picture_level for post in posts))
+    return Features(*map(torch.from_numpy, sides), labels, *zip(*known))
+
+
+def _empty(folder: str | Path | None, name: str, *shape: int) -> np.ndarray:
+    """An array to fill, in memory or as a file that is mapped into it."""
+    if folder is None:
+        return np.empty(shape, np.float32)
+    return np.lib.format.open_memmap(Path(folder) / f"{name}.npy", "w+", np.float32, shape)
 
 
 def align(train: Features, validation: Features, *, modalities: tuple[str, ...] = BOTH, num_outputs: int = 3,
@@ -95,7 +140,7 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
     check_labels(train.labels, num_outputs)
     check_labels(validation.labels, num_outputs)
     inputs, held_out = train.fused(modalities), validation.fused(modalities)
-    mean, std = inputs.mean(0), inputs.std(0).clamp(min=1e-6)
+    mean, std = inputs.mean(0), inputs.std(0, correction=0).clamp(min=1e-6)
     inputs, held_out = (inputs - mean) / std, (held_out - mean) / std  # columns on one scale are learned faster
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

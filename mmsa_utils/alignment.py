@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from . import metrics
-from .data import make_loader
+from .data import check_text, make_loader
 from .model import MultimodalSentimentModel, join, mlp_head, probabilities_of
+from .runs import Run, digest
 from .training import check_labels, loss_of, progress
 
 BOTH = ("text", "image")
@@ -96,12 +97,15 @@ def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 6
     known: list[tuple] = [()] * n
     for start in progress(range(0, max(n, 1), _CHUNK * batch_size), "encode", show_progress):
         chunk = [posts[i] for i in range(start, min(n, start + _CHUNK * batch_size))]
+        for i, post in enumerate(chunk, start):
+            check_text(post.text, f"the text of post {i}")
         order = sorted(range(len(chunk)), key=lambda i: len(chunk[i].text))
         places = iter(torch.tensor(order).add(start).split(batch_size))
         for batch in make_loader([chunk[i] for i in order], model, batch_size):
             rows = next(places)
             labels[rows] = batch.pop("labels")
-            for side, features in zip(sides, model.encode(**{name: tensor.to(device) for name, tensor in batch.items()})):
+            encoded = model.encode(**{name: tensor.to(device) for name, tensor in batch.items()})
+            for side, features in zip(sides, encoded):
                 side[rows.numpy()] = features.float().cpu().numpy()
         known[start:start + len(chunk)] = [(post.relation, post.text_kind, post.picture_level) for post in chunk]
     model.train(was_training)
@@ -117,7 +121,7 @@ def _empty(folder: str | Path | None, name: str, *shape: int) -> np.ndarray:
 
 def align(train: Features, validation: Features, *, modalities: tuple[str, ...] = BOTH, num_outputs: int = 3,
           hidden: int = 256, dropout: float = 0.2, epochs: int = 30, lr: float = 2e-3, weight_decay: float = 0.01,
-          batch_size: int = 256, seed: int = 0,
+          batch_size: int = 256, seed: int = 0, checkpoint: str | Path | None = None,
           on_epoch: Callable[[nn.Module], None] | None = None) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train a fusion head on cached features with AdamW; keep the epoch with the lowest validation loss.
 
@@ -127,6 +131,7 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
         num_outputs, hidden, dropout: of the head, see `mlp_head`.
         epochs: passes over the cached features.
         seed: of the head's first weights, the order of the posts and dropout.
+        checkpoint: a file to keep the run in after each epoch, as in `train`.
         on_epoch: called with a copy of the head after each epoch, the random one of epoch 0 included, so that the
             run can be recorded.
 
@@ -135,7 +140,8 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
         loss and accuracy on the validation posts.
 
     Raises:
-        ValueError: for a label that is no class.
+        ValueError: for a label that is no class, features that are NaN or infinite, or a checkpoint of another run.
+        OSError: if the checkpoint cannot be written.
     """
     check_labels(train.labels, num_outputs)
     check_labels(validation.labels, num_outputs)
@@ -146,8 +152,10 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
         torch.manual_seed(seed)
         head = mlp_head(inputs.shape[-1], num_outputs, hidden, dropout)
         optimizer = torch.optim.AdamW(head.parameters(), lr=lr, weight_decay=weight_decay)
-        history, best_loss, best_state = [], float("inf"), None
-        for epoch in range(epochs + 1):
+        run = Run(head, [optimizer], checkpoint, {"epochs": epochs, "hidden": hidden, "dropout": dropout, "rate": lr,
+                  "decay": weight_decay, "batch size": batch_size, "seed": seed,
+                  "features": digest(inputs, train.labels, held_out, validation.labels)})
+        for epoch in range(len(run.history), epochs + 1):
             total = 0.0
             if epoch:  # epoch 0 only measures the random head
                 head.train()
@@ -161,15 +169,11 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
             row = {"epoch": epoch, "train_loss": total / len(train) if epoch else float("nan"),
                    "loss": metrics.log_loss(probabilities, validation.labels),
                    "accuracy": metrics.accuracy(probabilities, validation.labels)}
-            history.append(row)
+            run.end_epoch(row)
             if on_epoch is not None:
                 on_epoch(fold_scaling(copy.deepcopy(head), mean, std))
-            if row["loss"] < best_loss:
-                best_loss, best_state = row["loss"], copy.deepcopy(head.state_dict())
-    if best_state is None:
-        raise ValueError("the loss is not a number in any epoch: look for NaN or infinite values in the features.")
-    head.load_state_dict(best_state)
-    return fold_scaling(head, mean, std).eval(), history
+    run.load_best()
+    return fold_scaling(head, mean, std), run.history
 
 
 @torch.no_grad()

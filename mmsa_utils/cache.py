@@ -13,7 +13,6 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,8 +22,7 @@ from PIL import Image
 
 from .alignment import Features, extract_features
 from .checksums import sha256
-from .data import FoodPosts, SyntheticDataset
-from .files import FilePosts
+from .files import identity
 from .model import MultimodalSentimentModel
 
 # What features are made by: another version of any of these makes another cache.
@@ -134,20 +132,6 @@ def _key(model: MultimodalSentimentModel, posts) -> str:
     digest.update(str(model.text_encoder.max_tokens).encode())
     ramp = np.arange(61 * 97 * 3, dtype=np.uint32).reshape(61, 97, 3) % 251  # shows how pictures are prepared
     digest.update(model.image_encoder.preprocess([Image.fromarray(ramp.astype(np.uint8))]).numpy().tobytes())
-    for piece in _identity(posts):
-        digest.update(piece)
+    digest.update(identity(posts).encode())
     return digest.hexdigest()[:32]
 
-
-def _identity(posts) -> Iterator[bytes]:
-    """What tells these posts from others: the settings of generated ones, the content of all others."""
-    if type(posts) in (FoodPosts, SyntheticDataset):
-        yield repr((type(posts).__name__, sorted((name, repr(value)) for name, value in vars(posts).items()))).encode()
-    elif type(posts) is FilePosts:
-        for text, path, label in posts.rows:
-            yield repr((text, label, sha256(path))).encode()
-    else:
-        for post in posts:
-            yield repr((post.text, post.label, post.relation, post.text_kind, post.picture_level,
-                        post.image.mode, post.image.size)).encode()
-            yield post.image.tobytes()

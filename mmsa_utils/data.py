@@ -181,10 +181,22 @@ def is_blank(text: str) -> bool:
     return not any(sign.isprintable() and not sign.isspace() for sign in text)
 
 
+def check_text(text: object, name: str) -> None:
+    """Raise ValueError unless this is a text with something to read; `name` says whose it is."""
+    if not isinstance(text, str) or is_blank(text):
+        shown = repr(text) if len(repr(text)) <= 60 else f"{repr(text)[:60]}..."
+        raise ValueError(f"{name} is {shown}: expected a string with at least one word.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name} holds half of a character at place {error.start}: read its source anew, with the right "
+                         "encoding.") from None
+
+
 def _checked_label(post: Post, classes: int) -> int:
     if not isinstance(post.label, (int, np.integer)) or not 0 <= post.label < classes:
-        raise ValueError(f"the label of the post {post.text[:60]!r} is {post.label!r}: expected a whole number from 0 to "
-                         f"{classes - 1}.")
+        raise ValueError(f"the label of the post {post.text[:60]!r} is {post.label!r}: expected 0 to {classes - 1} for a "
+                         f"model with {classes} classes.")
     return int(post.label)
 
 

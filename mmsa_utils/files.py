@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import Dataset
 
-from .data import Post, is_blank
+from .checksums import sha256
+from .data import FoodPosts, Post, SyntheticDataset, is_blank
 from .rules import LABELS
 
 MAX_PIXELS = 40_000_000  # more than a phone's photo, less than a decompression bomb
@@ -191,8 +193,8 @@ def _checked(record: dict, folder: Path, anywhere: bool) -> tuple[str, Path, int
     if not image:
         raise ValueError("no picture is named: expected a path relative to the table.")
     if not (anywhere or _is_within(image, folder)):
-        raise ValueError(f"the picture {image} may lie outside of the table's folder: name it relative to the table, or "
-                         "allow any path with anywhere=True (--anywhere).")
+        raise ValueError(f"the picture {image} may lie outside of the table's folder: name it relative to the table, "
+                         "or allow any path with anywhere=True (--anywhere).")
     open_picture(folder / image)
     names = {name: i for i, name in enumerate(LABELS)} | {str(i): i for i in range(len(LABELS))}
     if label.lower() not in names:
@@ -205,3 +207,20 @@ def _is_within(image: str, folder: Path) -> bool:
     path = Path(image)
     return not (path.is_absolute() or path.drive or ".." in path.parts) and (
         (folder / path).resolve().is_relative_to(folder.resolve()))
+
+
+def identity(posts) -> str:
+    """A checksum that tells posts from others: of generated ones' settings, of all others' content."""
+    found = hashlib.sha256()
+    if type(posts) in (FoodPosts, SyntheticDataset):
+        found.update(repr((type(posts).__name__, sorted((name, repr(value)) for name, value in vars(posts).items()))
+                          ).encode())
+    elif type(posts) is FilePosts:
+        for text, path, label in posts.rows:
+            found.update(repr((text, label, sha256(path))).encode())
+    else:
+        for post in posts:
+            found.update(repr((post.text, post.label, post.relation, post.text_kind, post.picture_level,
+                               post.image.mode, post.image.size)).encode())
+            found.update(post.image.tobytes())
+    return found.hexdigest()[:32]

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .data import is_blank
+from .data import check_text
 from .encoders import WEIGHTS, check_weights, load_image_encoder, load_text_encoder
 
 _ENCODERS = ("text_encoder.", "image_encoder.")  # how their weights' names begin
@@ -111,13 +111,7 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
         if len(texts) != len(images):
             raise ValueError(f"got {len(texts)} texts and {len(images)} pictures: expected one picture a text.")
         for i, text in enumerate(texts):
-            if not isinstance(text, str) or is_blank(text):
-                raise ValueError(f"text {i} is {_shortened(text)}: expected a string with at least one word.")
-            try:
-                text.encode()
-            except UnicodeEncodeError as error:
-                raise ValueError(f"text {i} holds half of a character at place {error.start}: read its source anew, "
-                                 "with the right encoding.") from None
+            check_text(text, f"text {i}")
         return {**self.text_encoder.tokenize(texts), "pixel_values": self.image_encoder.preprocess(images)}
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
@@ -213,11 +207,6 @@ def load_model(folder: str | Path | None = None) -> MultimodalSentimentModel:
     except ValueError as error:
         raise ValueError(f"{config} is damaged ({error}): save or copy it again.") from error
     return MultimodalSentimentModel.from_pretrained(folder)
-
-
-def _shortened(value: object, most: int = 60) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= most else f"{shown[:most]}..."
 
 
 def probabilities_of(logits: Tensor) -> Tensor:

@@ -63,7 +63,8 @@ def test_nothing_is_pickled(tmp_path):
             json.loads(path.read_text())
 
 
-@pytest.mark.parametrize("other", ["text", "picture", "label", "order", "fewer", "weights", "pair", "max_tokens", "settings"])
+@pytest.mark.parametrize("other", ["text", "picture", "label", "order", "fewer", "weights", "pair", "max_tokens",
+                                   "settings"])
 def test_other_posts_or_encoders_have_another_cache(tmp_path, other):
     posts, model = list(food(N)), mini()
     cached(tmp_path, posts)
@@ -96,8 +97,8 @@ def test_other_posts_or_encoders_have_another_cache(tmp_path, other):
 
 
 def test_settings_of_generated_posts_tell_them_apart():
-    kinds = [FoodPosts(9), FoodPosts(8), FoodPosts(9, "test"), FoodPosts(9, conflict=0.3), FoodPosts(9, label_noise=0.1),
-             FoodPosts(9, binary=True), FoodPosts(9, seed=3), FoodPosts(9, pixels=32)]
+    kinds = [FoodPosts(9), FoodPosts(8), FoodPosts(9, "test"), FoodPosts(9, conflict=0.3),
+             FoodPosts(9, label_noise=0.1), FoodPosts(9, binary=True), FoodPosts(9, seed=3), FoodPosts(9, pixels=32)]
     assert len({cache._key(mini(), posts) for posts in kinds}) == len(kinds)
     assert cache._key(mini(), FoodPosts(9)) == cache._key(mini(), FoodPosts(9))
 

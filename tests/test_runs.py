@@ -41,7 +41,8 @@ def aligned(path=None, seed: int = 0, stop_at: int = 99, **options):
         if len(heads) == stop_at:
             raise Stopped
 
-    return align(some(300, 1), some(80, 2), hidden=8, epochs=EPOCHS, seed=seed, checkpoint=path, on_epoch=stop, **options)
+    return align(some(300, 1), some(80, 2), hidden=8, epochs=EPOCHS, seed=seed, checkpoint=path, on_epoch=stop,
+                 **options)
 
 
 def trained(path=None, stop_at: int = 99, epochs: int = EPOCHS):
@@ -53,8 +54,9 @@ def trained(path=None, stop_at: int = 99, epochs: int = EPOCHS):
         if len(done) == stop_at:
             raise Stopped
 
-    history = train(model, make_loader(food(24), model, 8, shuffle=True, seed=3), make_loader(food(12, "validation"), model),
-                    epochs=epochs, checkpoint=path, on_epoch=stop, show_progress=False)
+    loader = make_loader(food(24), model, 8, shuffle=True, seed=3)
+    history = train(model, loader, make_loader(food(12, "validation"), model), epochs=epochs, checkpoint=path,
+                    on_epoch=stop, show_progress=False)
     return model, history
 
 
@@ -151,6 +153,12 @@ def test_what_is_written_is_read(tmp_path):
     assert found["a"][2]["b"].isnan().tolist() == [[False, True]]
     assert load_file(path)  # plain safetensors: nothing in it can run
     assert runs.read(tmp_path / "none") is None
+
+
+def test_a_place_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="cannot be kept in .* name another place"):
+        aligned(tmp_path / "file" / "run.safetensors")
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="permissions mean nothing here")

@@ -51,8 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--pair", default="distilbert+vit",
                         help="text and image encoder, such as bert+resnet18 or distilbert+vit (default)")
     models.add_argument("--size", choices=("mini", "full"), default="mini", help="of the encoders (default mini)")
-    models.add_argument("--out", metavar="DIR", help="save the model here; what is under way is kept in DIR/unfinished, "
-                                                    "and the same command goes on from there")
+    models.add_argument("--out", metavar="DIR", help="save the model here; what is under way is kept in "
+                                                    "DIR/unfinished, and the same command goes on from there")
 
     train = commands.add_parser("train", parents=[common, models], help="train a pair end to end")
     train.add_argument("--binary", action=argparse.BooleanOptionalAction, default=None,

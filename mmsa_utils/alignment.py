@@ -7,7 +7,8 @@ the head is trained on the cached tensors in seconds (`align`); correction.py re
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,21 +96,27 @@ def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 6
              for name, encoder in (("text", model.text_encoder), ("image", model.image_encoder))]
     labels = torch.empty(n, dtype=torch.long)
     known: list[tuple] = [()] * n
-    for start in progress(range(0, max(n, 1), _CHUNK * batch_size), "encode", show_progress):
-        chunk = [posts[i] for i in range(start, min(n, start + _CHUNK * batch_size))]
-        for i, post in enumerate(chunk, start):
-            check_text(post.text, f"the text of post {i}")
-        order = sorted(range(len(chunk)), key=lambda i: len(chunk[i].text))
-        places = iter(torch.tensor(order).add(start).split(batch_size))
-        for batch in make_loader([chunk[i] for i in order], model, batch_size):
-            rows = next(places)
-            labels[rows] = batch.pop("labels")
-            encoded = model.encode(**{name: tensor.to(device) for name, tensor in batch.items()})
-            for side, features in zip(sides, encoded):
-                side[rows.numpy()] = features.float().cpu().numpy()
-        known[start:start + len(chunk)] = [(post.relation, post.text_kind, post.picture_level) for post in chunk]
+    batches = progress(_sorted_batches(model, posts, batch_size, known), "encode", show_progress,
+                       math.ceil(n / batch_size))
+    for rows, batch in batches:
+        labels[rows] = batch.pop("labels")
+        encoded = model.encode(**{name: tensor.to(device) for name, tensor in batch.items()})
+        for side, features in zip(sides, encoded):
+            side[rows.numpy()] = features.float().cpu().numpy()
     model.train(was_training)
     return Features(*map(torch.from_numpy, sides), labels, *zip(*known))
+
+
+def _sorted_batches(model: MultimodalSentimentModel, posts, batch_size: int, known: list) -> Iterator[tuple]:
+    """(places of the posts, their batch), chunk by chunk; what else is known of each post is put into `known`."""
+    for start in range(0, max(len(posts), 1), _CHUNK * batch_size):
+        chunk = [posts[i] for i in range(start, min(len(posts), start + _CHUNK * batch_size))]
+        for i, post in enumerate(chunk, start):
+            check_text(post.text, f"the text of post {i}")
+            known[i] = (post.relation, post.text_kind, post.picture_level)
+        order = sorted(range(len(chunk)), key=lambda i: len(chunk[i].text))
+        places = torch.tensor(order, dtype=torch.long).add(start).split(batch_size)
+        yield from zip(places, make_loader([chunk[i] for i in order], model, batch_size))
 
 
 def _empty(folder: str | Path | None, name: str, *shape: int) -> np.ndarray:

@@ -23,11 +23,11 @@ def best_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def progress(items: Iterable, label: str, show: bool = True) -> Iterable:
-    """Wrap a loop in a progress bar with the time left; `show=False` leaves it bare."""
+def progress(items: Iterable, label: str, show: bool = True, total: int | None = None) -> Iterable:
+    """Wrap a loop in a progress bar with the time left; `show=False` leaves it bare. `total` where items have no len."""
     from tqdm.auto import tqdm
 
-    return tqdm(items, desc=label, disable=not show, leave=False)
+    return tqdm(items, desc=label, total=total, disable=not show, leave=False)
 
 
 def check_labels(labels: Tensor, num_outputs: int) -> None:

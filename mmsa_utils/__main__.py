@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -26,6 +28,12 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        kept = _unfinished(arguments)
+        print(f"\nstopped. What was done is kept in {kept}: the same command goes on from there."
+              if kept and kept.exists() else "\nstopped; nothing was kept (--out DIR keeps what is done).",
+              file=sys.stderr)
+        return 130
     if arguments.json:
         print(json.dumps(result))
     else:
@@ -43,7 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--pair", default="distilbert+vit",
                         help="text and image encoder, such as bert+resnet18 or distilbert+vit (default)")
     models.add_argument("--size", choices=("mini", "full"), default="mini", help="of the encoders (default mini)")
-    models.add_argument("--out", metavar="DIR", help="save the model here")
+    models.add_argument("--out", metavar="DIR", help="save the model here; what is under way is kept in "
+                                                    "DIR/unfinished, and the same command goes on from there")
 
     train = commands.add_parser("train", parents=[common, models], help="train a pair end to end")
     train.add_argument("--binary", action=argparse.BooleanOptionalAction, default=None,
@@ -51,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--epochs", type=int, default=4, help="passes over the posts (default 4)")
     train.add_argument("--posts", type=int, default=2000, help="generated training posts (default 2000)")
     train.add_argument("--data", metavar="FILE", help="your own training posts, CSV or JSON lines: text,image,label")
+    train.add_argument("--anywhere", action="store_true", help="allow pictures outside of the table's folder")
     train.add_argument("--freeze", action="store_true", help="keep the encoders as they are")
 
     align = commands.add_parser("align", parents=[common, models],
@@ -62,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
     evaluate = commands.add_parser("evaluate", parents=[common], help="measure a saved model")
     evaluate.add_argument("--data", metavar="FILE", help="your own posts; without it, generated ones")
+    evaluate.add_argument("--anywhere", action="store_true", help="allow pictures outside of the table's folder")
     evaluate.add_argument("--split", choices=("validation", "test", "unseen"), default="test")
     evaluate.add_argument("--posts", type=int, default=2000, help="generated posts (default 2000)")
     predict = commands.add_parser("predict", parents=[common], help="the mood of one post")
@@ -107,7 +118,8 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
         return list(FoodPosts(n, split, binary=binary, seed=seed, pixels=PIXELS[arguments.size]))
 
     if arguments.data:
-        train_posts, validation_posts, test_posts = _three_parts(load_posts(arguments.data), binary, seed)
+        posts = load_posts(arguments.data, arguments.anywhere)
+        train_posts, validation_posts, test_posts = _three_parts(posts, binary, seed)
     else:
         train_posts, validation_posts, test_posts = (
             generated(n, split) for n, split in
@@ -118,11 +130,12 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
     _log(f"{len(train_posts)} training posts, {len(validation_posts)} for validation, {len(test_posts)} for the test")
     history = train(model, make_loader(train_posts, model, shuffle=True, seed=seed),
                     make_loader(validation_posts, model, 64), epochs=arguments.epochs, seed=seed,
-                    encoder_lr=1e-3 if arguments.size == "mini" else 2e-5)
+                    encoder_lr=1e-3 if arguments.size == "mini" else 2e-5,
+                    checkpoint=arguments.out and _unfinished(arguments) / "run.safetensors")
     _log(history_table(history))
     result = {"pair": arguments.pair, "size": arguments.size, "history": history,
               "test": evaluate(model, make_loader(test_posts, model, 64))}
-    return _saved(model, arguments.out, result)
+    return _saved(model, arguments, result)
 
 
 def _align(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -133,8 +146,9 @@ def _align(arguments: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(f"--seeds is {arguments.seeds}: expected at least 1.")
     report, model = correction_phase(*_pair(arguments.pair), arguments.size, seeds=arguments.seeds,
                                      n_train=arguments.posts, n_test=arguments.test_posts,
-                                     conflict=arguments.conflict, data_seed=arguments.seed, device=best_device())
-    return _saved(model, arguments.out, report)
+                                     conflict=arguments.conflict, data_seed=arguments.seed, device=best_device(),
+                                     folder=_unfinished(arguments))
+    return _saved(model, arguments, report)
 
 
 def _evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -147,7 +161,7 @@ def _evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
     binary = model.num_outputs == 1
     result: dict[str, Any] = {}
     if arguments.data:
-        posts = _relabelled(load_posts(arguments.data), binary)
+        posts = _relabelled(load_posts(arguments.data, arguments.anywhere), binary)
     else:
         posts = FoodPosts(arguments.posts, arguments.split, binary=binary, seed=arguments.seed,
                           pixels=PIXELS[model.size])
@@ -232,10 +246,17 @@ def _check_out(folder: str | None) -> None:
         tempfile.TemporaryFile(dir=folder).close()  # raises an OSError where nothing can be written
 
 
-def _saved(model, folder: str | None, result: dict[str, Any]) -> dict[str, Any]:
-    if folder:
-        model.cpu().save_pretrained(folder)
-        result["saved"] = folder
+def _unfinished(arguments: argparse.Namespace) -> Path | None:
+    """Where work under way is kept, so that a start after an interruption goes on there; None without --out."""
+    out = getattr(arguments, "out", None)
+    return Path(out) / "unfinished" if out else None
+
+
+def _saved(model, arguments: argparse.Namespace, result: dict[str, Any]) -> dict[str, Any]:
+    if arguments.out:
+        model.cpu().save_pretrained(arguments.out)
+        shutil.rmtree(_unfinished(arguments), ignore_errors=True)
+        result["saved"] = arguments.out
     return result
 
 

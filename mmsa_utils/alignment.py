@@ -7,23 +7,34 @@ the head is trained on the cached tensors in seconds (`align`); correction.py re
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from . import metrics
-from .data import make_loader
+from .data import check_text, make_loader
 from .model import MultimodalSentimentModel, join, mlp_head, probabilities_of
+from .runs import Run, digest
 from .training import check_labels, loss_of, progress
 
 BOTH = ("text", "image")
 
 
+_CHUNK = 16  # batches whose posts are held at once, to be sorted by the length of their texts
+
+
 @dataclass(frozen=True)
 class Features:
-    """Cached features of n posts, on the CPU."""
+    """Cached features of n posts, on the CPU.
+
+    Raises:
+        ValueError: if the sides and the labels differ in length, or labels are not whole numbers.
+    """
 
     text: Tensor  # (n, text width)
     image: Tensor  # (n, image width)
@@ -32,22 +43,44 @@ class Features:
     text_kinds: tuple = ()
     picture_levels: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.labels, Tensor) or self.labels.is_floating_point() or self.labels.is_complex():
+            raise ValueError(f"the labels are {getattr(self.labels, 'dtype', type(self.labels).__name__)}: expected a "
+                             "tensor of class indices, whole numbers.")
+        if not len(self.text) == len(self.image) == len(self.labels):
+            raise ValueError(f"{len(self.text)} text features, {len(self.image)} image features and {len(self.labels)} "
+                             "labels: expected as many of each.")
+
     def __len__(self) -> int:
         return len(self.labels)
 
     def fused(self, modalities: tuple[str, ...] = BOTH) -> Tensor:
-        """What the head sees: both sides joined, (n, text width + image width), or one side alone."""
+        """What the head sees: both sides joined, (n, text width + image width), or one side alone.
+
+        Raises:
+            ValueError: for a feature that is NaN or infinite; the message names its post.
+        """
+        for name in modalities:
+            odd = ~getattr(self, name).isfinite().all(1)
+            if odd.any():
+                raise ValueError(f"the {name} features of post {int(odd.nonzero()[0])} hold NaN or infinity: extract "
+                                 "them anew, or leave that post out.")
         return join(*(getattr(self, name) for name in modalities))
 
 
 @torch.no_grad()
-def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 64,
-                     show_progress: bool = True) -> Features:
+def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 64, show_progress: bool = True,
+                     folder: str | Path | None = None) -> Features:
     """Encode every post once.
+
+    Posts are drawn a thousand at a time and batched with texts of about their own length, so that little padding is
+    computed and memory does not grow with the pictures.
 
     Args:
         model: its encoders are used, on the device it is on; its head is not.
         posts: a data set or list of `Post`.
+        folder: write the features into text.npy and image.npy there and leave them on the disk (memory-mapped): a
+            million posts then need little more memory than a thousand. `cached_features` keeps such a folder.
 
     Returns:
         The features, in the order of the posts.
@@ -58,21 +91,44 @@ def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 6
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    posts = posts if isinstance(posts, list) else list(posts)
-    text, image, labels = [], [], []
-    for batch in progress(make_loader(posts, model, batch_size), "encode", show_progress):
-        labels.append(batch.pop("labels"))
-        sides = model.encode(**{name: tensor.to(device) for name, tensor in batch.items()})
-        text.append(sides[0].float().cpu())
-        image.append(sides[1].float().cpu())
+    n = len(posts)
+    sides = [_empty(folder, name, n, encoder.width)
+             for name, encoder in (("text", model.text_encoder), ("image", model.image_encoder))]
+    labels = torch.empty(n, dtype=torch.long)
+    known: list[tuple] = [()] * n
+    batches = progress(_sorted_batches(model, posts, batch_size, known), "encode", show_progress,
+                       math.ceil(n / batch_size))
+    for rows, batch in batches:
+        labels[rows] = batch.pop("labels")
+        encoded = model.encode(**{name: tensor.to(device) for name, tensor in batch.items()})
+        for side, features in zip(sides, encoded):
+            side[rows.numpy()] = features.float().cpu().numpy()
     model.train(was_training)
-    return Features(torch.cat(text), torch.cat(image), torch.cat(labels), tuple(post.relation for post in posts),
-                    tuple(post.text_kind for post in posts), tuple(post.picture_level for post in posts))
+    return Features(*map(torch.from_numpy, sides), labels, *zip(*known))
+
+
+def _sorted_batches(model: MultimodalSentimentModel, posts, batch_size: int, known: list) -> Iterator[tuple]:
+    """(places of the posts, their batch), chunk by chunk; what else is known of each post is put into `known`."""
+    for start in range(0, max(len(posts), 1), _CHUNK * batch_size):
+        chunk = [posts[i] for i in range(start, min(len(posts), start + _CHUNK * batch_size))]
+        for i, post in enumerate(chunk, start):
+            check_text(post.text, f"the text of post {i}")
+            known[i] = (post.relation, post.text_kind, post.picture_level)
+        order = sorted(range(len(chunk)), key=lambda i: len(chunk[i].text))
+        places = torch.tensor(order, dtype=torch.long).add(start).split(batch_size)
+        yield from zip(places, make_loader([chunk[i] for i in order], model, batch_size))
+
+
+def _empty(folder: str | Path | None, name: str, *shape: int) -> np.ndarray:
+    """An array to fill, in memory or as a file that is mapped into it."""
+    if folder is None:
+        return np.empty(shape, np.float32)
+    return np.lib.format.open_memmap(Path(folder) / f"{name}.npy", "w+", np.float32, shape)
 
 
 def align(train: Features, validation: Features, *, modalities: tuple[str, ...] = BOTH, num_outputs: int = 3,
           hidden: int = 256, dropout: float = 0.2, epochs: int = 30, lr: float = 2e-3, weight_decay: float = 0.01,
-          batch_size: int = 256, seed: int = 0,
+          batch_size: int = 256, seed: int = 0, checkpoint: str | Path | None = None,
           on_epoch: Callable[[nn.Module], None] | None = None) -> tuple[nn.Module, list[dict[str, float]]]:
     """Train a fusion head on cached features with AdamW; keep the epoch with the lowest validation loss.
 
@@ -82,6 +138,7 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
         num_outputs, hidden, dropout: of the head, see `mlp_head`.
         epochs: passes over the cached features.
         seed: of the head's first weights, the order of the posts and dropout.
+        checkpoint: a file to keep the run in after each epoch, as in `train`.
         on_epoch: called with a copy of the head after each epoch, the random one of epoch 0 included, so that the
             run can be recorded.
 
@@ -90,19 +147,22 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
         loss and accuracy on the validation posts.
 
     Raises:
-        ValueError: for a label that is no class.
+        ValueError: for a label that is no class, features that are NaN or infinite, or a checkpoint of another run.
+        OSError: if the checkpoint cannot be written.
     """
     check_labels(train.labels, num_outputs)
     check_labels(validation.labels, num_outputs)
     inputs, held_out = train.fused(modalities), validation.fused(modalities)
-    mean, std = inputs.mean(0), inputs.std(0).clamp(min=1e-6)
+    mean, std = inputs.mean(0), inputs.std(0, correction=0).clamp(min=1e-6)
     inputs, held_out = (inputs - mean) / std, (held_out - mean) / std  # columns on one scale are learned faster
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         head = mlp_head(inputs.shape[-1], num_outputs, hidden, dropout)
         optimizer = torch.optim.AdamW(head.parameters(), lr=lr, weight_decay=weight_decay)
-        history, best_loss, best_state = [], float("inf"), None
-        for epoch in range(epochs + 1):
+        run = Run(head, [optimizer], checkpoint, {"epochs": epochs, "hidden": hidden, "dropout": dropout, "rate": lr,
+                  "decay": weight_decay, "batch size": batch_size, "seed": seed,
+                  "features": digest(inputs, train.labels, held_out, validation.labels)})
+        for epoch in range(len(run.history), epochs + 1):
             total = 0.0
             if epoch:  # epoch 0 only measures the random head
                 head.train()
@@ -116,15 +176,11 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
             row = {"epoch": epoch, "train_loss": total / len(train) if epoch else float("nan"),
                    "loss": metrics.log_loss(probabilities, validation.labels),
                    "accuracy": metrics.accuracy(probabilities, validation.labels)}
-            history.append(row)
+            run.end_epoch(row)
             if on_epoch is not None:
                 on_epoch(fold_scaling(copy.deepcopy(head), mean, std))
-            if row["loss"] < best_loss:
-                best_loss, best_state = row["loss"], copy.deepcopy(head.state_dict())
-    if best_state is None:
-        raise ValueError("the loss is not a number in any epoch: look for NaN or infinite values in the features.")
-    head.load_state_dict(best_state)
-    return fold_scaling(head, mean, std).eval(), history
+    run.load_best()
+    return fold_scaling(head, mean, std), run.history
 
 
 @torch.no_grad()

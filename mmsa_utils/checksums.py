@@ -10,7 +10,11 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(2**20):  # a large file need not fit into memory
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def listed(root: Path = WEIGHTS) -> dict[str, str]:

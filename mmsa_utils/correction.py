@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import torch
 
@@ -17,6 +18,7 @@ from .alignment import (
     random_head,
     shuffled,
 )
+from .cache import cached_features
 from .data import PIXELS, FoodPosts, burger_example
 from .metrics import interval
 from .model import MultimodalSentimentModel
@@ -28,7 +30,7 @@ RANDOM_HEADS = 100  # random heads that are measured before anything is trained
 
 def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "mini", *, seeds: int = 5,
                      n_train: int = 32000, n_test: int = 2000, conflict: float = 0.2, data_seed: int = 0,
-                     device: torch.device | str = "cpu",
+                     device: torch.device | str = "cpu", folder: str | Path | None = None,
                      show_progress: bool = True) -> tuple[dict, MultimodalSentimentModel]:
     """Run it.
 
@@ -38,6 +40,7 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
         n_train: posts to align on; validation has an eighth as many.
         n_test: posts in each of `test` and `unseen`.
         conflict, data_seed: of the posts, see `FoodPosts`.
+        folder: keep features and heads there as they come. A start that finds some goes on with them.
 
     Returns:
         A report of plain numbers, in which what differs from seed to seed is given as its mean and the ends of its
@@ -49,18 +52,16 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
     data = {split: FoodPosts(n, split, conflict=conflict, seed=data_seed, pixels=pixels) for split, n in sizes.items()}
     ceilings = {name: data["test"].ceiling(name) for name in ("text", "image", "additive", "both")}
     model = MultimodalSentimentModel(text, image, size, frozen=True).to(device)
-    posts = {split: list(progress(data[split], f"draw {split}", show_progress)) for split in data}
-    posts["burger"] = [burger_example(pixels)]
-
-    cached = {split: extract_features(model, posts[split], show_progress=show_progress) for split in posts}
+    cached = {split: _features(model, data[split], folder, show_progress) for split in data}
+    cached["burger"] = extract_features(model, [burger_example(pixels)], show_progress=False)
     untaught = MultimodalSentimentModel(text, image, size, frozen=True, pretrained=False).to(device)
-    random_cached = {split: extract_features(untaught, posts[split], show_progress=show_progress)
+    random_cached = {split: _features(untaught, data[split], folder, show_progress)
                      for split in ("train", "validation", "unseen")}
 
     before = _aggregate([_measure_random(cached, seed) for seed in range(RANDOM_HEADS)])
     runs = []
     for seed in progress(range(seeds), "align", show_progress):
-        head, _ = align(cached["train"], cached["validation"], seed=seed)
+        head, _ = align(cached["train"], cached["validation"], seed=seed, checkpoint=_kept(folder, "after", seed))
         temperature = fit_temperature(head, cached["validation"])
         if seed == 0:
             model.head.load_state_dict(head.state_dict())
@@ -70,12 +71,15 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
             "slices": after.pop("slices"),
             "after": after,
             "unseen": {**measure(head, cached["unseen"], temperature=temperature),
-                       "random_encoders": _test_accuracy(random_cached, "unseen", seed)},
-            "text_only": {"accuracy": _test_accuracy(cached, "test", seed, modalities=("text",))},
-            "image_only": {"accuracy": _test_accuracy(cached, "test", seed, modalities=("image",))},
-            "additive": {"accuracy": _test_accuracy(cached, "test", seed, hidden=0)},
+                       "random_encoders": _test_accuracy(random_cached, "unseen", seed, _kept(folder, "random", seed))},
+            "text_only": {"accuracy": _test_accuracy(cached, "test", seed, _kept(folder, "text", seed),
+                                                            modalities=("text",))},
+            "image_only": {"accuracy": _test_accuracy(cached, "test", seed, _kept(folder, "image", seed),
+                                                             modalities=("image",))},
+            "additive": {"accuracy": _test_accuracy(cached, "test", seed, _kept(folder, "additive", seed), hidden=0)},
             "control": {"accuracy": _test_accuracy({**cached, "train": shuffled(cached["train"], seed),
-                                                    "validation": shuffled(cached["validation"], seed)}, "test", seed)},
+                                                    "validation": shuffled(cached["validation"], seed)}, "test", seed,
+                                                   _kept(folder, "control", seed))},
             "burger": _named(head_answers(head, cached["burger"], temperature=temperature)[0]),
             "calibration": {"temperature": temperature, "after": after["calibration_error"],
                             "before_scaling": measure(head, cached["test"])["calibration_error"]},
@@ -91,10 +95,23 @@ def _measure_random(cached: dict[str, Features], seed: int) -> dict:
     return {**measure(head, cached["test"]), "burger": _named(head_answers(head, cached["burger"])[0])}
 
 
-def _test_accuracy(cached: dict[str, Features], split: str, seed: int, modalities: tuple[str, ...] = BOTH,
-                   **options) -> float:
+def _features(model: MultimodalSentimentModel, posts: FoodPosts, folder: str | Path | None,
+              show_progress: bool) -> Features:
+    if folder is None:
+        return extract_features(model, posts, show_progress=show_progress)
+    return cached_features(model, posts, folder, show_progress=show_progress)
+
+
+def _kept(folder: str | Path | None, name: str, seed: int) -> Path | None:
+    """The file that keeps one head's alignment."""
+    return folder and Path(folder) / f"{name}-{seed}.safetensors"
+
+
+def _test_accuracy(cached: dict[str, Features], split: str, seed: int, checkpoint: Path | None,
+                   modalities: tuple[str, ...] = BOTH, **options) -> float:
     """Align a head and count its right answers on a split."""
-    head, _ = align(cached["train"], cached["validation"], modalities=modalities, seed=seed, **options)
+    head, _ = align(cached["train"], cached["validation"], modalities=modalities, seed=seed, checkpoint=checkpoint,
+                    **options)
     return measure(head, cached[split], modalities)["accuracy"]
 
 

@@ -152,15 +152,19 @@ def make_loader(posts, model, batch_size: int = 32, shuffle: bool = False, seed:
     Yields:
         ``input_ids`` and ``attention_mask`` (batch, tokens), ``pixel_values`` (batch, 3, height, width), ``labels``
         (batch,).
+
+    Raises:
+        ValueError: for no posts, and, when it comes up, for a post whose label is no class of the model.
     """
     import torch
 
     if len(posts) == 0:
         raise ValueError("the data set is empty: expected at least one post.")
+    classes = max(2, getattr(model, "num_outputs", len(LABELS)))
 
     def collate(batch: list[Post]) -> dict:
         tensors = model.prepare([post.text for post in batch], [post.image for post in batch])
-        return {**tensors, "labels": torch.tensor([post.label for post in batch])}
+        return {**tensors, "labels": torch.tensor([_checked_label(post, classes) for post in batch])}
 
     generator = torch.Generator().manual_seed(seed)
     return DataLoader(posts, batch_size, shuffle=shuffle, collate_fn=collate, generator=generator)
@@ -170,6 +174,30 @@ def split_of(text: str) -> str:
     """The split that a text with known words belongs to, by its checksum: 6 in 10 train, 2 validation, 2 test."""
     bucket = zlib.crc32(text.encode()) % 10
     return "train" if bucket < 6 else "validation" if bucket < 8 else "test"
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text has nothing to read: no sign in it but spaces, control and zero-width characters."""
+    return not any(sign.isprintable() and not sign.isspace() for sign in text)
+
+
+def check_text(text: object, name: str) -> None:
+    """Raise ValueError unless this is a text with something to read; `name` says whose it is."""
+    if not isinstance(text, str) or is_blank(text):
+        shown = repr(text) if len(repr(text)) <= 60 else f"{repr(text)[:60]}..."
+        raise ValueError(f"{name} is {shown}: expected a string with at least one word.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name} holds half of a character at place {error.start}: read its source anew, with the right "
+                         "encoding.") from None
+
+
+def _checked_label(post: Post, classes: int) -> int:
+    if not isinstance(post.label, (int, np.integer)) or not 0 <= post.label < classes:
+        raise ValueError(f"the label of the post {post.text[:60]!r} is {post.label!r}: expected 0 to {classes - 1} for a "
+                         f"model with {classes} classes.")
+    return int(post.label)
 
 
 def _checked_size(n: int) -> int:

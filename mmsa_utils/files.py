@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -12,7 +14,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import Dataset
 
-from .data import Post
+from .checksums import sha256
+from .data import FoodPosts, Post, SyntheticDataset, is_blank
 from .rules import LABELS
 
 MAX_PIXELS = 40_000_000  # more than a phone's photo, less than a decompression bomb
@@ -26,14 +29,17 @@ def to_rgb(image: Image.Image) -> Image.Image:
 
     Raises:
         TypeError: if it is not a PIL image.
+        ValueError: if it has no pixels.
     """
     if not isinstance(image, Image.Image):
         raise TypeError(f"expected a PIL image, got {type(image).__name__}: open files with open_picture(path).")
+    if 0 in image.size:
+        raise ValueError(f"the picture is {image.width} x {image.height} pixels: expected at least one.")
     image = ImageOps.exif_transpose(image)
     if image.mode == "RGB" and not image.has_transparency_data:
         return image
     if image.mode.startswith(("I", "F")):
-        grey = np.asarray(image, dtype=np.float32)
+        grey = np.nan_to_num(np.asarray(image, dtype=np.float32))
         scale = 65535 if image.mode.startswith("I") else max(float(grey.max(initial=0)), 1e-9)
         image = Image.fromarray((255 * np.clip(grey / scale, 0, 1)).astype(np.uint8))
     if image.has_transparency_data:
@@ -50,9 +56,17 @@ def open_picture(path: str | Path) -> Image.Image:
         ValueError: if it is not a picture, is cut off, or has more than MAX_PIXELS pixels; the message names it.
     """
     path = Path(path)
-    if not path.is_file():
+    if not _is_file(path):
         raise FileNotFoundError(f"there is no picture file {path}: check the path.")
     return _decoded(path, str(path))
+
+
+def _is_file(path: Path) -> bool:
+    """Whether this is a file that can be read to its end: no folder, pipe or device, no name that cannot be."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long a name, a NUL in it
+        return False
 
 
 def picture_from_bytes(data: bytes, name: str = "the file") -> Image.Image:
@@ -101,13 +115,15 @@ class FilePosts(Dataset):
         return Post(text, open_picture(image), label)
 
 
-def load_posts(path: str | Path) -> FilePosts:
+def load_posts(path: str | Path, anywhere: bool = False) -> FilePosts:
     """Load your own posts from a table.
 
     Args:
         path: a ``.csv`` file with the columns text, image and label, or a ``.jsonl`` file with an object of these
             three keys a line. `image` is a picture's path, relative to the table; `label` is negative, neutral or
             positive, or 0, 1 or 2.
+        anywhere: allow pictures outside of the table's folder. Without it a table from a stranger cannot reach for
+            the other files of this machine.
 
     Returns:
         A data set of `Post`.
@@ -117,12 +133,12 @@ def load_posts(path: str | Path) -> FilePosts:
         ValueError: if it is empty or not such a table, or naming each faulty row (the CSV header is row 1).
     """
     path = Path(path)
-    if not path.is_file():
+    if not _is_file(path):
         raise FileNotFoundError(f"there is no file {path}: expected a CSV or JSON-lines table of posts.")
     rows, faults = [], []
     for number, record in _records(path):
         try:
-            rows.append(_checked(record, path.parent))
+            rows.append(_checked(record, path.parent, anywhere))
         except (ValueError, FileNotFoundError) as error:
             faults.append(f"row {number}: {error}")
     if faults:
@@ -137,8 +153,10 @@ def _records(path: Path) -> Iterator[tuple[int, dict]]:
     """Each row with its number, as a dict."""
     if path.suffix.lower() not in (".csv", ".jsonl"):
         raise ValueError(f"{path.name} is not a .csv or .jsonl file: save the table as one of these.")
+    data = path.read_bytes()
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # what spreadsheets call "Unicode text"
     try:
-        text = path.read_text(encoding="utf-8-sig")  # -sig: spreadsheets put a byte order mark in front
+        text = data.decode("utf-16" if utf16 else "utf-8-sig")  # -sig: they put a byte order mark in front
     except UnicodeDecodeError as error:
         raise ValueError(f"{path.name} is not UTF-8 text ({error}): save it with that encoding.") from error
     if path.suffix.lower() == ".csv":
@@ -149,29 +167,60 @@ def _records(path: Path) -> Iterator[tuple[int, dict]]:
         header = rows[0] if rows else []
         missing = {"text", "image", "label"} - set(header)
         if missing:
-            raise ValueError(f"{path.name} lacks the column {', '.join(sorted(missing))}: expected text,image,label.")
+            raise ValueError(f"{path.name} lacks the column {', '.join(sorted(missing))}: expected text,image,label, "
+                             "separated by commas.")
+        twice = {name for name in ("text", "image", "label") if header.count(name) > 1}
+        if twice:
+            raise ValueError(f"{path.name} has the column {', '.join(sorted(twice))} more than once: keep one.")
         yield from ((number, dict(zip(header, row))) for number, row in enumerate(rows[1:], start=2) if row)
         return
     for number, line in enumerate(text.split("\n"), start=1):  # splitlines would break at other marks within a text
         if line.strip():
             try:
                 record = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (json.JSONDecodeError, RecursionError) as error:
                 raise ValueError(f"{path.name} row {number} is not JSON ({error}).") from error
             if not isinstance(record, dict):
                 raise ValueError(f"{path.name} row {number} is not an object with text, image and label.")
             yield number, record
 
 
-def _checked(record: dict, folder: Path) -> tuple[str, Path, int]:
+def _checked(record: dict, folder: Path, anywhere: bool) -> tuple[str, Path, int]:
     text, image, label = (str(record.get(key) if record.get(key) is not None else "").strip()
                           for key in ("text", "image", "label"))
-    if not text:
+    if is_blank(text):
         raise ValueError("the text is empty: expected at least one word.")
     if not image:
         raise ValueError("no picture is named: expected a path relative to the table.")
+    if not (anywhere or _is_within(image, folder)):
+        raise ValueError(f"the picture {image} may lie outside of the table's folder: name it relative to the table, "
+                         "or allow any path with anywhere=True (--anywhere).")
     open_picture(folder / image)
     names = {name: i for i, name in enumerate(LABELS)} | {str(i): i for i in range(len(LABELS))}
     if label.lower() not in names:
         raise ValueError(f"label is {label!r}: expected {', '.join(LABELS)}, or 0, 1, 2.")
     return text, folder / image, names[label.lower()]
+
+
+def _is_within(image: str, folder: Path) -> bool:
+    """Whether a path is relative, without steps upwards, and not a link that leads out of the folder."""
+    path = Path(image)
+    return not (path.is_absolute() or path.drive or ".." in path.parts) and (
+        (folder / path).resolve().is_relative_to(folder.resolve()))
+
+
+def identity(posts) -> str:
+    """A checksum that tells posts from others: of generated ones' settings, of all others' content."""
+    found = hashlib.sha256()
+    if type(posts) in (FoodPosts, SyntheticDataset):
+        found.update(repr((type(posts).__name__, sorted((name, repr(value)) for name, value in vars(posts).items()))
+                          ).encode())
+    elif type(posts) is FilePosts:
+        for text, path, label in posts.rows:
+            found.update(repr((text, label, sha256(path))).encode())
+    else:
+        for post in posts:
+            found.update(repr((post.text, post.label, post.relation, post.text_kind, post.picture_level,
+                               post.image.mode, post.image.size)).encode())
+            found.update(post.image.tobytes())
+    return found.hexdigest()[:32]

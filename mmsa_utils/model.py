@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .data import check_text
 from .encoders import WEIGHTS, check_weights, load_image_encoder, load_text_encoder
 
 _ENCODERS = ("text_encoder.", "image_encoder.")  # how their weights' names begin
@@ -111,8 +112,7 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
         if len(texts) != len(images):
             raise ValueError(f"got {len(texts)} texts and {len(images)} pictures: expected one picture a text.")
         for i, text in enumerate(texts):
-            if not isinstance(text, str) or not text.strip():
-                raise ValueError(f"text {i} is {text!r}: expected a string with at least one word.")
+            check_text(text, f"text {i}")
         return {**self.text_encoder.tokenize(texts), "pixel_values": self.image_encoder.preprocess(images)}
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor, pixel_values: Tensor) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from .alignment import align, extract_features, fit_temperature
-from .data import PIXELS, FoodPosts, Post, burger_example, make_post
+from .data import PIXELS, FoodPosts, Post, burger_example, is_blank, make_post
 from .files import MAX_PIXELS
 from .metrics import who_won
 from .model import MultimodalSentimentModel, probabilities_of
@@ -201,7 +201,7 @@ def _covered(pixels: Tensor, grey: Tensor, grid: int) -> Tensor:
 
 def checked_text(text: str) -> str:
     """The text, if it is one: 1 to MAX_TEXT characters, not all blank."""
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or is_blank(text):
         raise ValueError("there is no text: write at least one word.")
     if len(text) > MAX_TEXT:
         raise ValueError(f"the text has {len(text):,} characters, expected at most {MAX_TEXT:,}: shorten it.")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
+from .files import identity
 from .metrics import summary
 from .model import MultimodalSentimentModel, probabilities_of
+from .runs import Run, digest
 
 
 def best_device() -> torch.device:
@@ -21,11 +23,11 @@ def best_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def progress(items: Iterable, label: str, show: bool = True) -> Iterable:
-    """Wrap a loop in a progress bar with the time left; `show=False` leaves it bare."""
+def progress(items: Iterable, label: str, show: bool = True, total: int | None = None) -> Iterable:
+    """Wrap a loop in a progress bar with the time left; `show=False` leaves it bare. `total` where items have no len."""
     from tqdm.auto import tqdm
 
-    return tqdm(items, desc=label, disable=not show, leave=False)
+    return tqdm(items, desc=label, total=total, disable=not show, leave=False)
 
 
 def check_labels(labels: Tensor, num_outputs: int) -> None:
@@ -73,7 +75,8 @@ def evaluate(model: MultimodalSentimentModel, loader: DataLoader, show_progress:
 
 def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataLoader, *, epochs: int = 5,
           encoder_lr: float = 1e-3, head_lr: float = 2e-3, weight_decay: float = 0.01, warmup: float = 0.1,
-          clip: float = 1.0, seed: int = 0, on_epoch: Callable[[MultimodalSentimentModel], None] | None = None,
+          clip: float = 1.0, seed: int = 0, checkpoint: str | Path | None = None,
+          on_epoch: Callable[[MultimodalSentimentModel], None] | None = None,
           show_progress: bool = True) -> list[dict[str, float]]:
     """Train with AdamW and keep the epoch with the lowest validation loss.
 
@@ -87,6 +90,8 @@ def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataL
         warmup: share of the steps over which the rates rise from zero; then they fall linearly to zero.
         clip: largest norm of the gradient.
         seed: of dropout.
+        checkpoint: a file to keep the run in after each epoch. A start that finds it goes on there, and ends with the
+            same bits as if nothing had happened; it stays when the run is over.
         on_epoch: called with the model after each epoch, so that the run can be recorded.
 
     Returns:
@@ -94,7 +99,9 @@ def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataL
         training figures are counted while the epoch runs, over every example.
 
     Raises:
-        ValueError: for a label that is no class, no epochs, or a loss that is not a number from the start.
+        ValueError: for a label that is no class, no epochs, a loss that is never a number, or a checkpoint of another
+            run.
+        OSError: if the checkpoint cannot be written.
     """
     if epochs < 1:
         raise ValueError(f"epochs is {epochs}: expected at least 1.")
@@ -107,11 +114,15 @@ def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataL
     mixed = device.type == "cuda"  # half precision is faster there; the scaler keeps small gradients from vanishing
     scaler = torch.amp.GradScaler(device.type, enabled=mixed)
     trained = [p for p in model.parameters() if p.requires_grad]
-    history, best_loss, best_state = [], float("inf"), None
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
-        for epoch in range(1, epochs + 1):
+        run = Run(model, [optimizer, schedule, scaler, loader.generator or torch.Generator()], checkpoint,
+                  checkpoint and {"epochs": epochs, "rates": [encoder_lr, head_lr, weight_decay, warmup, clip],
+                                  "seed": seed, "batch size": loader.batch_size, "posts": identity(loader.dataset),
+                                  "validation posts": identity(validation.dataset),
+                                  "model": digest(*model.state_dict().values()), "device": device.type})
+        for epoch in range(len(run.history) + 1, epochs + 1):
             model.train()
             total_loss = right = count = 0
             for batch in progress(loader, f"epoch {epoch}/{epochs}", show_progress):
@@ -132,18 +143,13 @@ def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataL
                 right += (probabilities_of(logits.detach()).argmax(-1) == labels).sum().item()
                 count += len(labels)
             checked = evaluate(model, validation)
-            history.append({"epoch": epoch, "train_loss": total_loss / count, "train_accuracy": right / count,
-                            "loss": checked["loss"], "accuracy": checked["accuracy"],
-                            "macro_f1": checked["macro_f1"]})
+            run.end_epoch({"epoch": epoch, "train_loss": total_loss / count, "train_accuracy": right / count,
+                           "loss": checked["loss"], "accuracy": checked["accuracy"],
+                           "macro_f1": checked["macro_f1"]})
             if on_epoch is not None:
                 on_epoch(model)
-            if checked["loss"] < best_loss:
-                best_loss, best_state = checked["loss"], copy.deepcopy(model.state_dict())
-    if best_state is None:
-        raise ValueError(f"the validation loss is {checked['loss']}: lower the learning rates and start anew.")
-    model.load_state_dict(best_state)
-    model.eval()
-    return history
+    run.load_best()
+    return run.history
 
 
 def history_table(history: list[dict[str, float]]) -> str:

@@ -78,7 +78,7 @@ def test_no_posts_are_refused():
 
 
 def test_an_empty_text_is_refused():
-    with pytest.raises(ValueError, match="text 1 is ''"):
+    with pytest.raises(ValueError, match="text of post 1 is ''"):
         extract_features(mini(), [food(2)[0], dataclasses.replace(food(2)[1], text="")], show_progress=False)
 
 
@@ -107,7 +107,7 @@ def test_one_side_alone_learns_half(side):
 def test_epoch_zero_is_the_random_head():
     _, history = quick(epochs=2, seed=4)
     head, inputs = random_head(32, hidden=32, seed=4), easy(900).fused()
-    fold_scaling(head, inputs.mean(0), inputs.std(0))  # `align` shows its heads standardised features
+    fold_scaling(head, inputs.mean(0), inputs.std(0, correction=0))  # `align` shows its heads standardised features
     random = measure(head, easy(200, 1))
     assert [row["epoch"] for row in history] == [0, 1, 2]
     assert history[0]["loss"] == pytest.approx(random["loss"])

@@ -340,7 +340,8 @@ def test_a_line_that_is_no_json_object_is_named(folder, line):
         load_posts(jsonl_table(folder, post(), line))
 
 
-@pytest.mark.parametrize("content", [b"text,image,label\nGood \xff,a.png,2\n", "text,image,label\n".encode("utf-16")])
+@pytest.mark.parametrize("content", [b"text,image,label\nGood \xff,a.png,2\n",
+                                     "text,image,label\n".encode("utf-16") + b"\xd8"])
 def test_another_encoding_is_refused_with_a_remedy(folder, content):
     (folder / "posts.csv").write_bytes(content)
     with pytest.raises(ValueError, match=r"posts\.csv is not UTF-8.*save it"):

@@ -63,7 +63,7 @@ def test_labels_in_range_pass(labels, outputs):
 @pytest.mark.parametrize("do", [evaluate, lambda net, loader: quiet(net, loader, loader)], ids=["evaluate", "train"])
 def test_three_class_posts_do_not_fit_a_binary_model(tiny, do):
     net = tiny(num_outputs=1)
-    with pytest.raises(ValueError, match="expected 0 to 1 for a model with 1 output"):
+    with pytest.raises(ValueError, match="expected 0 to 1 for a model with 2 classes"):
         do(net, loaders(net)[1])
 
 

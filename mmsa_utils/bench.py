@@ -1,0 +1,314 @@
+"""Measured side by side: this package against plain ways of doing the same, in one process.
+
+Each comparison runs both ways in alternating order, several rounds; its ratio is the median over the rounds, with the
+smallest and the largest beside it. docs/performance.md says what the figures mean.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from .alignment import Features, align, extract_features
+from .data import FoodPosts, make_loader
+from .metrics import accuracy
+from .model import PAIRS, MultimodalSentimentModel, mlp_head, probabilities_of
+from .training import loss_of, progress, train
+
+WIDTH = 1536  # of the joined features at full size: 768 + 768
+GROWTH = (1, 2, 4, 8, 16)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long a call takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def compare(name: str, ours: Callable, other: Callable, aim: float, rounds: int, other_name: str) -> dict:
+    """One row: ours / other, so that less is better. Both run once beforehand, uncounted."""
+    ours(), other()
+    times: dict[str, list[float]] = {"ours": [], "other": []}
+    for turn in range(rounds):
+        for key, work in (("ours", ours), ("other", other))[:: 1 if turn % 2 == 0 else -1]:
+            times[key].append(seconds(work))
+    return row(name, other_name, times["ours"], times["other"], aim)
+
+
+def row(name: str, other_name: str, ours: list[float], other: list[float], aim: float) -> dict:
+    """A comparison from its rounds' seconds."""
+    ratios = [a / b for a, b in zip(ours, other)]
+    return {"name": name, "against": other_name, "ours_s": statistics.median(ours), "other_s": statistics.median(other),
+            "ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios), "aim": aim,
+            "rounds": len(ratios), "met": statistics.median(ratios) <= aim}
+
+
+def cached(n: int, seed: int, width: int = WIDTH) -> Features:
+    """Features of the shape that full-size encoders give, with three classes that overlap."""
+    draw = torch.Generator().manual_seed(seed)
+    labels = torch.randint(3, (n,), generator=draw)
+    centres = 0.06 * torch.randn(3, width, generator=torch.Generator().manual_seed(99))
+    points = centres[labels] + torch.randn(n, width, generator=draw)
+    return Features(points[:, : width // 2], points[:, width // 2:], labels)
+
+
+# --- the correction phase ---
+
+
+def plain_loop(inputs: torch.Tensor, labels: torch.Tensor, epochs: int, batch_size: int = 256) -> nn.Module:
+    """What one writes first: the same head, optimizer and steps as `align`, over a `DataLoader`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        head = mlp_head(inputs.shape[1], 3)
+        optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.01)
+        loader = DataLoader(TensorDataset(inputs, labels), batch_size, shuffle=True)
+        for _ in range(epochs):
+            head.train()
+            for rows, targets in loader:
+                loss = loss_of(head(rows), targets)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+    return head.eval()
+
+
+def bench_align(rounds: int) -> dict:
+    """`align` against `plain_loop`, on 2,000 x 1,536 features; both end with a head that is right equally often."""
+    features, held_out, epochs = cached(2000, 0), cached(500, 1), 5
+    inputs = features.fused()
+    return compare("align, 2,000 x 1,536 cached features", lambda: align(features, held_out, epochs=epochs),
+                   lambda: plain_loop(inputs, features.labels, epochs), 0.4, rounds, "a DataLoader loop, same steps")
+
+
+def bench_logistic(rounds: int) -> dict:
+    """Time until `align` is as often right on validation posts as scikit-learn's `LogisticRegression` is in the end."""
+    from sklearn.linear_model import LogisticRegression
+
+    features, held_out = cached(2000, 0), cached(500, 1)
+    inputs, targets = features.fused().numpy(), features.labels.numpy()
+    reached = []
+
+    class Enough(Exception):
+        """The accuracy is reached."""
+
+    def other() -> None:
+        model = LogisticRegression(max_iter=1000).fit(inputs, targets)
+        reached.append(model.score(held_out.fused().numpy(), held_out.labels.numpy()))
+
+    def ours() -> None:
+        def look(head: nn.Module) -> None:
+            with torch.no_grad():
+                probabilities = probabilities_of(head.eval()(held_out.fused()))
+            if reached and accuracy(probabilities, held_out.labels) >= reached[-1]:
+                raise Enough
+
+        try:
+            align(features, held_out, epochs=50, on_epoch=look)
+        except Enough:
+            return
+        if reached:
+            raise RuntimeError(f"align did not reach {reached[-1]:.3f} in 50 epochs")
+
+    other()
+    return compare("align, until it is as good as", ours, other, 1.0, rounds, "LogisticRegression (scikit-learn)")
+
+
+def bench_cache(rounds: int) -> dict:
+    """Aligning on cached features against encoding the posts again in each epoch; 1 / 30 is thirty times as fast."""
+    model, posts = MultimodalSentimentModel(*PAIRS["distilbert+vit"], frozen=True).eval(), list(FoodPosts(512))
+    features = extract_features(model, posts, show_progress=False)
+
+    def other() -> None:
+        extract_features(model, posts, show_progress=False)
+        align(features, features, epochs=1)
+
+    return compare("an epoch on cached features", lambda: align(features, features, epochs=1), other, 1 / 30, rounds,
+                   "encoding the posts anew")
+
+
+# --- end to end ---
+
+
+def bare_training(model: MultimodalSentimentModel, loader: DataLoader, held_out: DataLoader) -> None:
+    """The steps of one epoch of `train`, written down bare: no labels checked, nothing counted, nothing kept."""
+    matrices = [p for p in model.parameters() if p.dim() > 1]
+    vectors = [p for p in model.parameters() if p.dim() <= 1]
+    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.01},
+                                   {"params": vectors, "weight_decay": 0.0}], lr=1e-3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model.train()
+        for batch in loader:
+            labels = batch.pop("labels")
+            loss = loss_of(model(**batch), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+        model.eval()
+        with torch.no_grad():
+            for batch in held_out:
+                batch.pop("labels")
+                model(**batch)
+
+
+def _trainable() -> tuple[MultimodalSentimentModel, DataLoader, DataLoader, list]:
+    model, posts = MultimodalSentimentModel(*PAIRS["bert+resnet18"], num_outputs=3), list(FoodPosts(192))
+    return model, make_loader(posts, model, 32, shuffle=True), make_loader(posts[:64], model, 64), posts
+
+
+def bench_train(rounds: int) -> dict:
+    """One epoch of `train` on 192 posts, bert+resnet18."""
+    model, loader, held_out, _ = _trainable()
+    return compare("train, one epoch", lambda: train(model, loader, held_out, epochs=1, show_progress=False),
+                   lambda: bare_training(model, loader, held_out), 1.02, rounds, "a bare loop of the same steps")
+
+
+def bench_trainer(rounds: int) -> dict:
+    """One epoch of `train` against the `Trainer` of transformers, which needs accelerate."""
+    from transformers import Trainer, TrainingArguments
+
+    model, loader, held_out, posts = _trainable()
+
+    class WithLoss(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, labels, **batch):
+            logits = self.model(**batch)
+            return {"loss": loss_of(logits, labels), "logits": logits}
+
+    net = WithLoss()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = TrainingArguments(folder, num_train_epochs=1, per_device_train_batch_size=32, learning_rate=1e-3,
+                                     per_device_eval_batch_size=64, report_to=[], save_strategy="no", use_cpu=True,
+                                     eval_strategy="epoch", logging_strategy="no", disable_tqdm=True,
+                                     remove_unused_columns=False, max_grad_norm=1.0, weight_decay=0.01)
+
+        def other() -> None:
+            with torch.random.fork_rng(devices=[]):
+                trainer = Trainer(net, settings, train_dataset=posts, eval_dataset=posts[:64],
+                                  data_collator=loader.collate_fn)
+                trainer.train()
+
+        return compare("train, one epoch", lambda: train(model, loader, held_out, epochs=1, show_progress=False), other,
+                       0.9, rounds, "the Trainer of transformers")
+
+
+def bench_waiting(rounds: int) -> dict:
+    """The share of a training epoch that is spent waiting for batches."""
+    model, loader, held_out, _ = _trainable()
+    waits, wholes = [], []
+    for _ in range(rounds):
+        waited = 0.0
+
+        class Watched:
+            def __iter__(self):
+                nonlocal waited
+                batches = iter(loader)
+                while True:
+                    start = time.perf_counter()
+                    batch = next(batches, None)
+                    waited += time.perf_counter() - start
+                    if batch is None:
+                        return
+                    yield batch
+
+        wholes.append(seconds(lambda: bare_training(model, Watched(), held_out)))
+        waits.append(waited)
+    return row("waiting for batches", "the whole epoch", waits, wholes, 0.05)
+
+
+# --- encoding, predicting, drawing ---
+
+
+def bench_extract(rounds: int) -> dict:
+    """`extract_features` with all it does against the encoders' forward passes alone, in the order of the posts."""
+    model, posts = MultimodalSentimentModel(*PAIRS["distilbert+vit"], frozen=True).eval(), list(FoodPosts(512))
+    batches = [{name: tensor for name, tensor in batch.items() if name != "labels"}
+               for batch in make_loader(posts, model, 64)]
+
+    @torch.no_grad()
+    def other() -> None:
+        for batch in batches:
+            model.encode(**batch)
+
+    return compare("extract_features, 512 posts", lambda: extract_features(model, posts, show_progress=False), other,
+                   1.1, rounds, "the encoders' bare forward passes")
+
+
+def bench_predict(rounds: int) -> dict:
+    """One `predict` of one post, tokens and pixels included, against the forward pass alone; 30 calls a round."""
+    model, post = MultimodalSentimentModel(*PAIRS["distilbert+vit"], frozen=True).eval(), FoodPosts(1)[0]
+    batch = model.prepare([post.text], [post.image])
+
+    @torch.no_grad()
+    def other() -> None:
+        for _ in range(30):
+            model(**batch)
+
+    return compare("one prediction, 30 times",
+                   lambda: [model.predict([post.text], [post.image]) for _ in range(30)], other, 1.2, rounds,
+                   "the bare forward pass")
+
+
+def bench_posts(n: int) -> dict:
+    """Posts drawn a second, on one process and on two."""
+    one = n / seconds(lambda: _draw(range(n)))
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        pool.map(_draw, [range(2), range(2)])  # the processes have started and imported
+        two = n / seconds(lambda: pool.map(_draw, [range(0, n, 2), range(1, n, 2)]))
+    return {"name": "posts drawn a second", "one_process": one, "two_processes": two}
+
+
+def _draw(indices: range) -> int:
+    posts = FoodPosts(10**6)
+    return len([posts[i] for i in indices])
+
+
+def bench_growth(n: int) -> dict:
+    """Seconds of `extract_features` and `align` at 1, 2, 4, 8 and 16 times n posts; the exponents fitted to them.
+
+    Also the largest memory of extraction at the smallest and the largest size, features on the disk.
+    """
+    model = MultimodalSentimentModel(*PAIRS["distilbert+vit"], frozen=True).eval()
+    encoding, aligning = [], []
+    for times in GROWTH:
+        posts = FoodPosts(n * times)
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            features = extract_features(model, posts, show_progress=False, folder=folder)
+            encoding.append(time.perf_counter() - start)
+        aligning.append(seconds(partial(align, features, features, epochs=2)))
+    sizes = np.log([n * times for times in GROWTH])
+    exponents = {name: float(np.polyfit(sizes, np.log(times), 1)[0])
+                 for name, times in (("extract_features", encoding), ("align", aligning))}
+    return {"name": f"growth, {n} to {n * GROWTH[-1]} posts", "exponents": exponents, "seconds": encoding,
+            "aim": 1.05, "met": max(exponents.values()) <= 1.05}
+
+
+def bench(quick: bool = False, show_progress: bool = True) -> dict:
+    """Run every comparison: a few minutes, or less and rougher with `quick`."""
+    rounds = 3 if quick else 7
+    names = [bench_align, bench_cache, bench_train, bench_waiting, bench_extract, bench_predict]
+    missing = [name for name in ("sklearn", "accelerate") if importlib.util.find_spec(name) is None]
+    if "sklearn" not in missing:
+        names.insert(1, bench_logistic)
+    if "accelerate" not in missing:
+        names.append(bench_trainer)
+    rows = [work(rounds) for work in progress(names, "bench", show_progress)]
+    return {"torch": torch.__version__, "threads": torch.get_num_threads(), "rows": rows,
+            "posts": bench_posts(200 if quick else 1000), "growth": bench_growth(32 if quick else 64),
+            "left_out": [f"{name} is not installed" for name in missing]}

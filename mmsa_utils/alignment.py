@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from . import metrics
 from .data import check_text, make_loader
 from .model import MultimodalSentimentModel, join, mlp_head, probabilities_of
-from .runs import Run, digest
+from .runs import Run
 from .training import check_labels, loss_of, progress
 
 BOTH = ("text", "image")
@@ -159,9 +159,8 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
         torch.manual_seed(seed)
         head = mlp_head(inputs.shape[-1], num_outputs, hidden, dropout)
         optimizer = torch.optim.AdamW(head.parameters(), lr=lr, weight_decay=weight_decay)
-        run = Run(head, [optimizer], checkpoint, {"epochs": epochs, "hidden": hidden, "dropout": dropout, "rate": lr,
-                  "decay": weight_decay, "batch size": batch_size, "seed": seed,
-                  "features": digest(inputs, train.labels, held_out, validation.labels)})
+        run = Run(head, [optimizer], checkpoint, {"epochs": epochs, "batch size": batch_size, "features": [
+            inputs, train.labels, held_out, validation.labels]})
         for epoch in range(len(run.history), epochs + 1):
             total = 0.0
             if epoch:  # epoch 0 only measures the random head

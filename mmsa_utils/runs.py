@@ -26,9 +26,10 @@ class Run:
 
     Args:
         net: its weights are restored, if an earlier start of this run left any.
-        parts: all else with a state that changes from epoch to epoch: optimizer, schedule, generators.
+        parts: all else with a state that changes from epoch to epoch: the optimizer first, a schedule, generators.
         path: of the file to keep the run in; None keeps it in memory only.
-        settings: what makes this run the same as an earlier one: plain values.
+        settings: what else, beside the network's first weights, its optimizer and the random state, makes a run the
+            same as an earlier one: plain values and lists of tensors.
 
     Attributes:
         history: a row an epoch, those of an earlier start included: ``len(run.history)`` epochs are behind us.
@@ -39,11 +40,11 @@ class Run:
 
     def __init__(self, net: nn.Module, parts: list, path: str | Path | None = None, settings: dict | None = None):
         self.net, self.parts, self.path = net, parts, path and Path(path)
-        self.settings = settings or {}
         self.history: list[dict[str, float]] = []
         self.best_loss, self.best_state = float("inf"), None
         self.device = next(net.parameters()).device
         if self.path:
+            self.settings = self._fingerprint(settings or {})
             self._restore()
 
     def end_epoch(self, row: dict[str, float]) -> None:
@@ -65,6 +66,15 @@ class Run:
                              "rate and start anew.")
         self.net.load_state_dict(self.best_state)
         self.net.eval()
+
+    def _fingerprint(self, settings: dict) -> dict[str, Any]:
+        groups = [{key: value for key, value in group.items() if key != "params"}
+                  for group in self.parts[0].state_dict()["param_groups"]]
+        return {"network": repr(self.net), "first weights": digest(*self.net.state_dict().values()),
+                "learning rate or weight decay": repr(groups), "seed": digest(torch.get_rng_state()),
+                "device": self.device.type,
+                **{name: digest(*value) if isinstance(value, list) and isinstance(value[0], Tensor) else value
+                   for name, value in settings.items()}}
 
     def _state(self) -> dict[str, Any]:
         cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None

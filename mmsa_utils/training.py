@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from .files import identity
 from .metrics import summary
 from .model import MultimodalSentimentModel, probabilities_of
-from .runs import Run, digest
+from .runs import Run
 
 
 def best_device() -> torch.device:
@@ -118,10 +118,9 @@ def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataL
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
         run = Run(model, [optimizer, schedule, scaler, loader.generator or torch.Generator()], checkpoint,
-                  checkpoint and {"epochs": epochs, "rates": [encoder_lr, head_lr, weight_decay, warmup, clip],
-                                  "seed": seed, "batch size": loader.batch_size, "posts": identity(loader.dataset),
-                                  "validation posts": identity(validation.dataset),
-                                  "model": digest(*model.state_dict().values()), "device": device.type})
+                  checkpoint and {"epochs": epochs, "warm-up or clipping": [warmup, clip],
+                                  "batch size": loader.batch_size, "posts": identity(loader.dataset),
+                                  "validation posts": identity(validation.dataset)})
         for epoch in range(len(run.history) + 1, epochs + 1):
             model.train()
             total_loss = right = count = 0

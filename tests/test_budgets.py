@@ -101,7 +101,7 @@ def test_storing_measures_and_tells_and_repeats_to_the_byte(tmp_path):
     folder = tmp_path / "notebooks"
     folder.mkdir()
     readme = tmp_path / "README.md"
-    readme.write_text("| [00](notebooks/00_tiny.ipynb) | all | 1 | 2 | 3 |\n\nnone needs more than 9 GB\n", encoding="utf8")
+    readme.write_text("| [00](notebooks/00_tiny.ipynb) | all | 1 | 2 |\n\nnone needs more than 9 GB\n", encoding="utf8")
     download = ("import os, pathlib; place = pathlib.Path(os.environ['HF_HOME']) / 'hub'; place.mkdir(parents=True); "
                 "(place / 'model').write_bytes(bytes(2_000_000))")
     path = tiny(folder / "00_tiny.ipynb", download, "x = sum(range(10_000_000))", card=("soon", "little", "none yet"))

@@ -12,10 +12,13 @@ import pytest
 from helpers import food
 
 from mmsa_utils.__main__ import _COMMANDS, main
+from mmsa_utils.alignment import align
+from mmsa_utils.correction import correction_phase
 from mmsa_utils.model import MultimodalSentimentModel
+from mmsa_utils.training import evaluate
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("train", "align", "evaluate", "predict", "dashboard", "doctor")
+COMMANDS = ("train", "align", "evaluate", "predict", "dashboard", "grade", "colab", "doctor")
 LABELS = ["negative", "neutral", "positive"]
 
 
@@ -102,9 +105,8 @@ def test_every_command_explains_itself(command, capsys):
     assert stop.value.code == 0
     said = capsys.readouterr().out
     assert command in said
-    server = command == "dashboard"  # prints no result, and draws nothing at random
-    assert ("--seed" in said) != server
-    assert ("--json" in said) != server
+    assert ("--json" in said) == (command not in ("dashboard", "colab"))  # these print no result
+    assert bool(re.search(r"--seed\b", said)) == (command not in ("dashboard", "colab", "grade"))  # nor draw from it
 
 
 @pytest.mark.parametrize(
@@ -163,6 +165,68 @@ def test_evaluate_on_ones_own_posts(say, model, table):
     result = strict_json(say("evaluate", "--model", model, "--data", table, "--json"))
     assert result["posts"] == 20
     assert "ceiling" not in result
+
+
+# --- interrupted work ---
+
+
+def test_an_interrupted_training_goes_on(say, tiny_pair, table, tmp_path, monkeypatch, capfd):
+    words = ["train", "--pair", tiny_pair, "--data", table, "--epochs", 3, "--json", "--out"]
+    fresh = strict_json(say(*words, tmp_path / "fresh"))
+    done = []
+
+    def pressed(*arguments, **options):
+        done.append(1)
+        if len(done) == 3:  # Ctrl-C while the third epoch is checked
+            raise KeyboardInterrupt
+        return evaluate(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mmsa_utils.training.evaluate", pressed)
+        assert main([str(word) for word in (*words, tmp_path / "out")]) == 130
+    kept = tmp_path / "out" / "unfinished"
+    assert f"kept in {kept}: the same command goes on from there" in capfd.readouterr().err
+    assert [path.name for path in kept.iterdir()] == ["run.safetensors"]
+    again = strict_json(say(*words, tmp_path / "out"))
+    assert again["history"] == fresh["history"]
+    assert again["test"] == fresh["test"]
+    assert not kept.exists()
+
+
+def test_without_a_place_an_interruption_says_that_nothing_is_kept(monkeypatch, capsys):
+    def pressed(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(_COMMANDS, "train", pressed)
+    assert main(["train"]) == 130
+    assert "nothing was kept (--out DIR keeps what is done)" in capsys.readouterr().err
+
+
+def test_an_interrupted_alignment_goes_on(tmp_path):
+    def run(folder, stop_after: int = 0) -> dict:
+        """The correction phase, given up when so many files are kept."""
+        finished = correction_phase(seeds=2, n_train=60, n_test=30, folder=folder, show_progress=False)
+        return {key: value for key, value in finished[0].items() if key != "seconds"}
+
+    whole = run(tmp_path / "whole")
+    kept = tmp_path / "kept"
+    with pytest.MonkeyPatch.context() as patch:
+        heads = []
+
+        def align_a_few(*arguments, **options):
+            heads.append(1)
+            if len(heads) == 5:
+                raise KeyboardInterrupt
+            return align(*arguments, **options)
+
+        patch.setattr("mmsa_utils.correction.align", align_a_few)
+        with pytest.raises(KeyboardInterrupt):
+            run(kept)
+    assert len(list(kept.glob("features-*"))) == 7
+    assert len(list(kept.glob("*.safetensors"))) == 4
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mmsa_utils.cache.extract_features", lambda *a, **o: pytest.fail("encoded again"))
+        assert run(kept) == whole
 
 
 # --- train ---

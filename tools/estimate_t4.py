@@ -38,6 +38,7 @@ POST_BYTES = 3 * (224**2 - 64**2)  # that a kept picture is larger than at mini 
 LEARNING = 4  # numbers a parameter that learns: itself, its gradient, and two that AdamW keeps
 ALIGN = (8000, 500)  # --posts and --test-posts of the command that docs/colab.md gives
 HEADS = 60  # seconds for one seed's heads at that size, measured at mini size
+FEW = 10  # an encoder with fewer texts or pictures belongs to an explorer that stays at mini size
 SMALL = ("00_start_here", "01_synthetic_data")  # with networks of mini size, or none, in either size
 
 
@@ -93,7 +94,7 @@ def estimate(row: dict, full: dict[str, dict]) -> dict[str, float]:
     encoders = row["encoders"]
     on_card = [part for part in encoders if part["device"] == "card"]
     learns = any(part["learns"] for part in on_card)
-    names = {part["encoder"] for part in encoders}
+    names = {part["encoder"] for part in encoders if part["items"] >= FEW}
     files = sum(4 * full[name]["parameters"] for name in names)
     elsewhere = sum(part["seconds"] for part in [*encoders, row["drawn"], row["prepared"]])
     rest = row["cpu_seconds"] - elsewhere - (row["backward"]["seconds"] if learns else 0)
@@ -129,7 +130,7 @@ def align_row(posts: int, test_posts: int) -> dict:
 def table(counts: dict[str, dict]) -> str:
     """The table of docs/colab.md."""
     full = {name: architecture(name) for name in ("bert", "distilbert", "resnet18", "vit")}
-    rows = {name: counts[name] for name in sorted(counts) if name not in SMALL}
+    rows = {name: counts[name] | ({"encoders": []} if name in SMALL else {}) for name in sorted(counts)}
     where = [name for name in rows if name >= "07"][0]
     rows = {name: row for name, row in rows.items() if name < where} | {
         "`align`, before 07 and 08": align_row(*ALIGN)} | {name: row for name, row in rows.items() if name >= where}
@@ -142,9 +143,11 @@ def table(counts: dict[str, dict]) -> str:
             parts = [part for part in row["encoders"] if part["encoder"] in kinds]
             count = sum(part["items"] for part in parts)
             sides.append(f"{count:,}" if count < 100 else f"{round(count, -2):,}")
+        through = ", ".join(sides) if row["encoders"] else "none"
+        files = f"{round(need['files'] / 1e6, -1):.0f} MB" if need["files"] else "none"
         card = f"{need['card'] / 1e9:.1f} GB" if need["card"] else "not used"
-        lines.append(f"| {name} | {sides[0]}, {sides[1]} | {max(1, round(need['minutes']))} | {card} | "
-                     f"{need['ram'] / 1e9:.1f} GB | {round(need['files'] / 1e6, -1):.0f} MB |")
+        lines.append(f"| {name} | {through} | {max(1, round(need['minutes']))} | {card} | "
+                     f"{need['ram'] / 1e9:.1f} GB | {files} |")
     return "\n".join(lines)
 
 

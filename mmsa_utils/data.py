@@ -189,14 +189,14 @@ def check_text(text: object, name: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"{name} holds half of a character at place {error.start}: read its source anew, with the right "
-                         "encoding.") from None
+        raise ValueError(f"{name} holds half of a character at place {error.start}: read its source anew, with the "
+                         "right encoding.") from None
 
 
 def _checked_label(post: Post, classes: int) -> int:
     if not isinstance(post.label, (int, np.integer)) or not 0 <= post.label < classes:
-        raise ValueError(f"the label of the post {post.text[:60]!r} is {post.label!r}: expected 0 to {classes - 1} for a "
-                         f"model with {classes} classes.")
+        raise ValueError(f"the label of the post {post.text[:60]!r} is {post.label!r}: expected 0 to {classes - 1} for "
+                         f"a model with {classes} classes.")
     return int(post.label)
 
 

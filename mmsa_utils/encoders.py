@@ -100,18 +100,23 @@ def load_text_encoder(name: str, size: str = "mini", pretrained: bool = True, se
         ValueError: for an unknown size, or a damaged weights file.
         EncoderUnavailable: if the pretrained weights cannot be had; the message says what to do.
     """
-    from transformers import AutoTokenizer
-
     source = _source(name, size, TEXT_ENCODERS)
     if not pretrained:
         source_of_words = WEIGHTS / name if name in TEXT_ENCODERS else source
-        return TextEncoder(_random_net(name, size, source, seed), AutoTokenizer.from_pretrained(source_of_words))
+        return TextEncoder(_random_net(name, size, source, seed), load_tokenizer(source_of_words))
     with explained(name, source):
-        net, tokenizer = _pretrained_net(source), AutoTokenizer.from_pretrained(source)
+        net, tokenizer = _pretrained_net(source), load_tokenizer(source)
     if not net.config.vocab_size / 2 < len(tokenizer) <= net.config.vocab_size:  # without its files it is made up
         raise ValueError(f"the tokenizer of {source} knows {len(tokenizer)} word pieces and its model "
                          f"{net.config.vocab_size}: expected the tokenizer files that belong to the model.")
     return TextEncoder(net, tokenizer)
+
+
+def load_tokenizer(source: str | Path):
+    """The tokenizer of a folder or hub name; code that comes with it is never run."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
 
 
 def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> ImageEncoder:
@@ -131,22 +136,28 @@ def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, s
     source = _source(name, size, IMAGE_ENCODERS)
     if name == "resnet18" and size == "full":
         return _torchvision_resnet18(source, pretrained, seed)
-    from transformers import AutoImageProcessor, ViTImageProcessor
+    from transformers import ViTImageProcessor
 
     if not pretrained:
         net = _random_net(name, size, source, seed)
         at_hub = name == "vit" and size == "full"  # ViTImageProcessor's defaults are this very model's
-        processor = ViTImageProcessor() if at_hub else AutoImageProcessor.from_pretrained(source)
+        processor = ViTImageProcessor() if at_hub else _processor(source)
     else:
         with explained(name, source):
             net = _pretrained_net(source)
-            processor = AutoImageProcessor.from_pretrained(source)
+            processor = _processor(source)
     width = getattr(net.config, "hidden_size", None) or getattr(net.config, "hidden_sizes", [0])[-1]
     encoder = ImageEncoder(net, lambda images: processor(images=images, return_tensors="pt")["pixel_values"], width)
     if not width:  # the configurations of some (EfficientNet, MobileNet) do not say it: a blank picture does
         with torch.no_grad():
             encoder.width = encoder(encoder.preprocess([Image.new("RGB", (64, 64))])).shape[-1]
     return encoder
+
+
+def _processor(source: str | Path) -> Callable:
+    from transformers import AutoImageProcessor
+
+    return AutoImageProcessor.from_pretrained(source, trust_remote_code=False)
 
 
 def _source(name: str, size: str, known: dict[str, str]) -> str | Path:
@@ -188,7 +199,8 @@ def _random_net(name: str, size: str, source: str | Path, seed: int) -> nn.Modul
 
     # The defaults of these three classes are the configurations of the full-size models.
     at_hub = {"bert": BertConfig, "distilbert": DistilBertConfig, "vit": ViTConfig}
-    config = at_hub[name]() if name in at_hub and size == "full" else AutoConfig.from_pretrained(source)
+    full = name in at_hub and size == "full"
+    config = at_hub[name]() if full else AutoConfig.from_pretrained(source, trust_remote_code=False)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = AutoModel.from_config(config, dtype=torch.float32, attn_implementation="eager")

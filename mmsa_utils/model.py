@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .data import check_text
-from .encoders import WEIGHTS, check_weights, load_image_encoder, load_text_encoder
+from .encoders import WEIGHTS, check_weights, load_image_encoder, load_text_encoder, load_tokenizer
 
 _ENCODERS = ("text_encoder.", "image_encoder.")  # how their weights' names begin
 #: The two named systems of the course: pair -> (text encoder, image encoder).
@@ -186,9 +186,7 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
                              f"differ ({odd[0]}, ...).")
         model.load_state_dict(state, strict=False)  # what is missing is exactly the encoders, checked above
         if (folder / "tokenizer").is_dir():
-            from transformers import AutoTokenizer
-
-            model.text_encoder.tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer")
+            model.text_encoder.tokenizer = load_tokenizer(folder / "tokenizer")
         return model.eval()
 
 

@@ -24,7 +24,7 @@ def best_device() -> torch.device:
 
 
 def progress(items: Iterable, label: str, show: bool = True, total: int | None = None) -> Iterable:
-    """Wrap a loop in a progress bar with the time left; `show=False` leaves it bare. `total` where items have no len."""
+    """Wrap a loop in a progress bar with the time left; `show=False` leaves it bare. `total`: where items have no len."""
     from tqdm.auto import tqdm
 
     return tqdm(items, desc=label, total=total, disable=not show, leave=False)

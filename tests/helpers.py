@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import random
 import statistics
 import time
@@ -101,6 +102,11 @@ def mini(pair: str = "distilbert+vit", num_outputs: int = 3, frozen: bool = True
 def food(n: int = 24, split: str = "train", binary: bool = False) -> list[Post]:
     """Drawn once."""
     return list(FoodPosts(n, split, binary=binary))
+
+
+def quiet_environment() -> dict[str, str]:
+    """The environment for another process of this very checkout, offline."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), "HF_HUB_OFFLINE": "1"}
 
 
 def generators() -> tuple:

@@ -1,0 +1,156 @@
+"""Nothing that comes from outside can run: no pickles, no foreign code, no network, nothing left behind."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import helpers
+import pytest
+import torch
+
+import mmsa_utils
+from mmsa_utils.encoders import load_image_encoder, load_text_encoder
+from mmsa_utils.loading import EncoderUnavailable
+from mmsa_utils.model import MultimodalSentimentModel, load_model
+
+PACKAGE = Path(mmsa_utils.__file__).parent
+MODULES = sorted(PACKAGE.glob("*.py"))
+UNPICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml"}
+
+
+def unsafe(source: str) -> list[str]:
+    """Calls that could run what a file holds: unpickling, foreign code in a model folder, eval, exec, a shell."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [name.name for name in node.names]
+            taken = {name.name for name in node.names}
+            if UNPICKLERS & {name.partition(".")[0] for name in names} and taken != {"UnpicklingError"}:
+                found.append(f"import {', '.join(names)}")
+        if not isinstance(node, ast.Call):
+            continue
+        name, given = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
+        if name in ("torch.load", "torch.jit.load", "torch.hub.load", "eval", "exec", "os.system", "__import__"):
+            found.append(name)
+        if name in ("np.load", "numpy.load", "np.save") and given.get("allow_pickle") != "False":
+            found.append(f"{name} without allow_pickle=False")
+        if re.fullmatch(r"Auto\w+\.from_pretrained", name) and given.get("trust_remote_code") != "False":
+            found.append(f"{name} without trust_remote_code=False")
+        if given.get("trust_remote_code", "False") != "False" or given.get("shell", "False") != "False":
+            found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_no_module_runs_what_it_reads(path):
+    found = unsafe(path.read_text(encoding="utf8"))
+    if path.stem == "grading_child":
+        found.remove("exec")  # a handed-in notebook's own cells: the process that it runs in is not trusted
+    assert found == []
+
+
+@pytest.mark.parametrize("source", [
+    "import pickle", "from joblib import load", "torch.load(path)", "np.load(path)", "np.load(p, allow_pickle=True)",
+    "eval(text)", "AutoModel.from_pretrained(name)", "AutoTokenizer.from_pretrained(name, trust_remote_code=True)",
+    "subprocess.run(text, shell=True)", "os.system(text)", "net.load(x, trust_remote_code=flag)"])
+def test_the_search_finds(source):
+    assert unsafe(source)
+
+
+def trap(folder: Path) -> None:
+    """Code in a folder that leaves a mark when it runs."""
+    (folder / "evil.py").write_text(f"open({str(folder / 'ran')!r}, 'w')\nclass Model: pass\nclass Config: pass\n")
+    for name in ("config.json", "tokenizer_config.json", "preprocessor_config.json"):
+        if (folder / name).exists():
+            helpers.edit_json(folder / name, auto_map={f"Auto{kind}": "evil.Model" for kind in (
+                "Config", "Model", "Tokenizer", "ImageProcessor", "Processor", "ModelForCausalLM")})
+
+
+@pytest.mark.parametrize("kind", ["text", "image"])
+@pytest.mark.parametrize("own_type", [True, False])
+def test_a_strangers_model_folder_runs_no_code(tmp_path, kind, own_type):
+    save, load = {"text": (helpers.save_text, load_text_encoder),
+                  "image": (helpers.save_image, load_image_encoder)}[kind]
+    folder = save(tmp_path / "stranger")
+    trap(folder)
+    if own_type:
+        helpers.edit_json(folder / "config.json", model_type="evil")
+        with pytest.raises((ValueError, OSError)):
+            load(str(folder))
+    else:
+        load(str(folder))  # a known architecture needs no code of its own: it is passed over
+    assert not (folder / "ran").exists()
+
+
+class Bomb:
+    """Leaves a mark when it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_pickled_weights_are_refused(tmp_path):
+    folder = helpers.save_text(tmp_path / "text")
+    (folder / "model.safetensors").unlink()
+    torch.save({"weight": Bomb(tmp_path / "ran")}, folder / "pytorch_model.bin")
+    with pytest.raises((ValueError, EncoderUnavailable)):
+        load_text_encoder(str(folder))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_saved_model_that_is_a_pickle_is_refused(tmp_path):
+    folder = tmp_path / "model"
+    MultimodalSentimentModel(frozen=True).save_pretrained(folder)
+    torch.save({"head": Bomb(tmp_path / "ran")}, folder / "model.safetensors")
+    with pytest.raises(ValueError, match="damaged"):
+        load_model(folder)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_saved_model_cannot_name_code(tmp_path):
+    folder = tmp_path / "model"
+    MultimodalSentimentModel(frozen=True).save_pretrained(folder)
+    stranger = helpers.save_text(tmp_path / "stranger")
+    trap(stranger)
+    helpers.edit_json(stranger / "config.json", model_type="evil")
+    helpers.edit_json(folder / "config.json", text=str(stranger))
+    with pytest.raises((ValueError, OSError)):
+        load_model(folder)
+    assert not (stranger / "ran").exists()
+
+
+def test_the_whole_mini_course_of_work_needs_no_network_and_leaves_nothing(tmp_path):
+    """Trains, aligns, saves, loads and predicts in a process that may not open a socket."""
+    program = """
+import sys
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind"):
+        raise SystemExit(f"the network was asked: {event} {arguments}")
+sys.addaudithook(refuse)
+from mmsa_utils.__main__ import main
+words = sys.argv[1]
+assert main(["align", "--posts", "24", "--test-posts", "12", "--seeds", "1", "--out", words + "/a", "--json"]) == 0
+assert main(["train", "--posts", "16", "--epochs", "1", "--freeze", "--out", words + "/b", "--json"]) == 0
+assert main(["evaluate", "--model", words + "/a", "--posts", "8"]) == 0
+"""
+    private = tmp_path / "tmp"
+    private.mkdir()
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=300,
+                          env={**helpers.quiet_environment(), "TMPDIR": str(private)})
+    assert done.returncode == 0, done.stderr[-2000:]
+    left = [path.name for path in private.iterdir() if not path.name.startswith(("torchinductor", "matplotlib"))]
+    assert left == []
+
+
+def test_temporary_places_are_private(tmp_path):
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        assert shutil.os.name == "nt" or Path(folder).stat().st_mode & 0o077 == 0
+    for path in MODULES:
+        assert not re.search(r"mktemp\(", path.read_text(encoding="utf8").replace("mkdtemp(", "")), path.name

@@ -21,7 +21,7 @@ run: $(READY) ## set up, then execute notebooks 00-08 in order; results under bu
 
 test: $(READY) ## set up, then the unit tests and every notebook against its stored output
 	@$(PY) tools/browser.py
-	$(PY) -m pytest tests
+	$(PY) -m pytest tests -n 2 --dist loadfile
 	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
 
 lab: $(READY) ## open JupyterLab on the first notebook

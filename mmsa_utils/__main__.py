@@ -1,4 +1,4 @@
-"""The command line: python -m mmsa_utils {train,align,evaluate,predict,dashboard,grade,colab,doctor}."""
+"""The command line: python -m mmsa_utils {train,align,evaluate,predict,dashboard,grade,colab,bench,doctor}."""
 
 from __future__ import annotations
 
@@ -101,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
                             "write it into pyproject.toml and the setup cells, and add links to Colab")
     where.add_argument("--undo", action="store_true", help="take the address and all links out again")
     colab.add_argument("--json", action="store_true", help="print one JSON object")
+    bench = commands.add_parser("bench", help="measure speed, side by side with plain ways of doing the same")
+    bench.add_argument("--quick", action="store_true", help="fewer rounds: quicker and rougher")
+    bench.add_argument("--json", action="store_true", help="print one JSON object")
     commands.add_parser("doctor", parents=[common], help="check that everything is in place")
     return parser
 
@@ -169,6 +172,12 @@ def _evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"posts": len(posts), **evaluate(model, make_loader(posts, model, 64), show_progress=True), **result}
 
 
+def _bench(arguments: argparse.Namespace) -> dict[str, Any]:
+    from .bench import bench
+
+    return bench(arguments.quick)
+
+
 def _predict(arguments: argparse.Namespace) -> dict[str, Any]:
     from .files import open_picture
     from .model import load_model
@@ -205,8 +214,8 @@ def _colab(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"address": colab.address_of(root) or "none", "files changed": len(files), "files": files}
 
 
-_COMMANDS = {"train": _train, "align": _align, "evaluate": _evaluate, "predict": _predict, "grade": _grade,
-             "colab": _colab}
+_COMMANDS = {"train": _train, "align": _align, "evaluate": _evaluate, "predict": _predict, "bench": _bench,
+             "grade": _grade, "colab": _colab}
 
 
 def _pair(name: str) -> tuple[str, str]:

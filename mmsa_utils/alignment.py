@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from . import metrics
 from .data import check_text, make_loader
-from .model import MultimodalSentimentModel, join, mlp_head, probabilities_of
+from .model import MultimodalSentimentModel, evaluating, join, mlp_head, probabilities_of
 from .runs import Run
 from .training import check_labels, loss_of, progress
 
@@ -89,8 +89,6 @@ def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 6
         ValueError: for an empty data set or an empty text.
     """
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     n = len(posts)
     sides = [_empty(folder, name, n, encoder.width)
              for name, encoder in (("text", model.text_encoder), ("image", model.image_encoder))]
@@ -98,12 +96,12 @@ def extract_features(model: MultimodalSentimentModel, posts, batch_size: int = 6
     known: list[tuple] = [()] * n
     batches = progress(_sorted_batches(model, posts, batch_size, known), "encode", show_progress,
                        math.ceil(n / batch_size))
-    for rows, batch in batches:
-        labels[rows] = batch.pop("labels")
-        encoded = model.encode(**{name: tensor.to(device) for name, tensor in batch.items()})
-        for side, features in zip(sides, encoded):
-            side[rows.numpy()] = features.float().cpu().numpy()
-    model.train(was_training)
+    with evaluating(model):
+        for rows, batch in batches:
+            labels[rows] = batch.pop("labels")
+            encoded = model.encode(**{name: tensor.to(device) for name, tensor in batch.items()})
+            for side, features in zip(sides, encoded):
+                side[rows.numpy()] = features.float().cpu().numpy()
     return Features(*map(torch.from_numpy, sides), labels, *zip(*known))
 
 

@@ -49,7 +49,7 @@ def compare(name: str, ours: Callable, other: Callable, aim: float, rounds: int,
 def row(name: str, other_name: str, ours: list[float], other: list[float], aim: float) -> dict:
     """A comparison from its rounds' seconds."""
     ratios = [a / b for a, b in zip(ours, other)]
-    return {"name": name, "against": other_name, "ours_s": statistics.median(ours), "other_s": statistics.median(other),
+    return {"name": f"{name} / {other_name}", "ours_s": statistics.median(ours), "other_s": statistics.median(other),
             "ratio": statistics.median(ratios), "low": min(ratios), "high": max(ratios), "aim": aim,
             "rounds": len(ratios), "met": statistics.median(ratios) <= aim}
 
@@ -92,7 +92,7 @@ def bench_align(rounds: int) -> dict:
 
 
 def bench_logistic(rounds: int) -> dict:
-    """Time until `align` is as often right on validation posts as scikit-learn's `LogisticRegression` is in the end."""
+    """Time until a linear head is as often right on validation posts as `LogisticRegression` is in the end."""
     from sklearn.linear_model import LogisticRegression
 
     features, held_out = cached(2000, 0), cached(500, 1)
@@ -114,14 +114,15 @@ def bench_logistic(rounds: int) -> dict:
                 raise Enough
 
         try:
-            align(features, held_out, epochs=50, on_epoch=look)
+            align(features, held_out, hidden=0, epochs=50, on_epoch=look)
         except Enough:
             return
         if reached:
             raise RuntimeError(f"align did not reach {reached[-1]:.3f} in 50 epochs")
 
     other()
-    return compare("align, until it is as good as", ours, other, 1.0, rounds, "LogisticRegression (scikit-learn)")
+    return compare("align, a linear head, until it is as good as", ours, other, 1.0, rounds,
+                   "LogisticRegression (scikit-learn)")
 
 
 def bench_cache(rounds: int) -> dict:
@@ -186,8 +187,8 @@ def bench_trainer(rounds: int) -> dict:
             super().__init__()
             self.model = model
 
-        def forward(self, labels, **batch):
-            logits = self.model(**batch)
+        def forward(self, input_ids, attention_mask, pixel_values, labels):
+            logits = self.model(input_ids, attention_mask, pixel_values)
             return {"loss": loss_of(logits, labels), "logits": logits}
 
     net = WithLoss()
@@ -270,7 +271,7 @@ def bench_posts(n: int) -> dict:
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         pool.map(_draw, [range(2), range(2)])  # the processes have started and imported
         two = n / seconds(lambda: pool.map(_draw, [range(0, n, 2), range(1, n, 2)]))
-    return {"name": "posts drawn a second", "one_process": one, "two_processes": two}
+    return {"one_process": one, "two_processes": two}
 
 
 def _draw(indices: range) -> int:
@@ -280,8 +281,6 @@ def _draw(indices: range) -> int:
 
 def bench_growth(n: int) -> dict:
     """Seconds of `extract_features` and `align` at 1, 2, 4, 8 and 16 times n posts; the exponents fitted to them.
-
-    Also the largest memory of extraction at the smallest and the largest size, features on the disk.
     """
     model = MultimodalSentimentModel(*PAIRS["distilbert+vit"], frozen=True).eval()
     encoding, aligning = [], []
@@ -295,8 +294,8 @@ def bench_growth(n: int) -> dict:
     sizes = np.log([n * times for times in GROWTH])
     exponents = {name: float(np.polyfit(sizes, np.log(times), 1)[0])
                  for name, times in (("extract_features", encoding), ("align", aligning))}
-    return {"name": f"growth, {n} to {n * GROWTH[-1]} posts", "exponents": exponents, "seconds": encoding,
-            "aim": 1.05, "met": max(exponents.values()) <= 1.05}
+    return {"posts": f"{n} to {n * GROWTH[-1]}", "exponents": exponents, "seconds": encoding, "aim": 1.05,
+            "met": max(exponents.values()) <= 1.05}
 
 
 def bench(quick: bool = False, show_progress: bool = True) -> dict:
@@ -309,6 +308,7 @@ def bench(quick: bool = False, show_progress: bool = True) -> dict:
     if "accelerate" not in missing:
         names.append(bench_trainer)
     rows = [work(rounds) for work in progress(names, "bench", show_progress)]
-    return {"torch": torch.__version__, "threads": torch.get_num_threads(), "rows": rows,
-            "posts": bench_posts(200 if quick else 1000), "growth": bench_growth(32 if quick else 64),
-            "left_out": [f"{name} is not installed" for name in missing]}
+    return {"torch": torch.__version__, "threads": torch.get_num_threads(),
+            "ratios": {row.pop("name"): row for row in rows},
+            "posts drawn a second": bench_posts(200 if quick else 1000), "growth": bench_growth(32 if quick else 64),
+            "left out": ", ".join(f"{name} is not installed" for name in missing) or "nothing"}

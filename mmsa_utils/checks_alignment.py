@@ -17,7 +17,7 @@ def softened(answer, rng: np.random.Generator) -> str:
     compare(answer, lambda z, warmth: (z / warmth).softmax(-1), cases, {
         "The temperature works the wrong way round: above 1 it is to bring the probabilities together, not apart.":
             lambda z, warmth: (z * warmth).softmax(-1),
-        "The temperature has no effect: applied after the softmax, it cancels when the row is made to sum to 1.":
+        "The temperature has no effect. Is it used? After the softmax it cancels when the row is made to sum to 1.":
             lambda z, warmth: z.softmax(-1),
         "The temperature is applied after the softmax, and the rows no longer sum to 1.":
             lambda z, warmth: z.softmax(-1) / warmth,
@@ -28,6 +28,10 @@ def softened(answer, rng: np.random.Generator) -> str:
         "One softmax for the whole batch: it is each row, one post, that must sum to 1.":
             lambda z, warmth: (z / warmth).flatten().softmax(0).reshape(z.shape),
         "These are logits still: the last step to probabilities is missing.": lambda z, warmth: z / warmth,
+        "A sigmoid takes each score by itself, and the rows do not sum to 1. The softmax shares out a row.":
+            lambda z, warmth: (z / warmth).sigmoid(),
+        "Scores are divided by their sum, without the e to each score that a softmax begins with.":
+            lambda z, warmth: z / z.sum(-1, keepdim=True),
         "These are logarithms of probabilities.": lambda z, warmth: (z / warmth).log_softmax(-1),
         "These are not yet shares: each row is to be divided by its sum.": lambda z, warmth: (z / warmth).exp(),
     })
@@ -44,10 +48,10 @@ def calibration_gap(answer, rng: np.random.Generator) -> str:
     """(probabilities (posts, 3), labels (posts,), number of bands) → expected calibration error."""
     cases = [(*_answers(rng, 40), bands) for bands in (5, 10, 4, 8)]
 
-    def bands_of(probabilities, labels, bands):
+    def bands_of(probabilities, labels, bands, cut=torch.floor):
         confidence, predictions = probabilities.double().max(-1)
         right = (predictions == labels).double()
-        index = (confidence * bands).long().clamp(max=bands - 1)
+        index = cut(confidence * bands).long().clamp(max=bands - 1)
         filled = [index == band for band in range(bands) if (index == band).any()]
         return [(confidence[rows].mean(), right[rows].mean(), rows.sum()) for rows in filled]
 
@@ -84,6 +88,9 @@ def calibration_gap(answer, rng: np.random.Generator) -> str:
         "The gaps are squared. The task asks for their size.":
             lambda *case: sum(n * (sure - right) ** 2 for sure, right, n in bands_of(*case)) / len(case[1]),
         "These are bands with the same number of answers. The task asks for bands of the same width.": same_count,
+        "The number of a band is rounded to the nearest, so that each band begins half a width too early. Round down.":
+            lambda *case: sum(n * (sure - right).abs() for sure, right, n in bands_of(*case, cut=torch.round))
+            / len(case[1]),
         "The confidence is the probability of the answer given, the largest of the row; this takes the true label's, "
         "which the head does not know.": of_the_label,
         "The gaps are weighted by counts. Divide by the number of answers.":
@@ -134,6 +141,10 @@ def seed_interval(answer, rng: np.random.Generator) -> str:
             lambda x: (np.median(x), *(np.median(x) + sign * quantile(x) * error(np.array(x)) for sign in (-1, 1))),
         "The ends are right and the mean is not where it belongs: the order is mean, low, high.":
             lambda x: tuple(sorted(interval(x))),
+        "The ends are swapped: the order is mean, low, high.":
+            lambda x: (interval(x)[0], *interval(x)[:0:-1]),
+        "This is how far the interval reaches to either side. Give back its two ends.":
+            lambda x: (np.mean(x), *[quantile(x) * error(np.array(x))] * 2),
     })
     return "With this you can say how far a result would move if the dice fell again."
 
@@ -177,6 +188,13 @@ def four_readers(answer, rng: np.random.Generator) -> str:
                       "any head and shows nothing: it must learn from shuffled labels, and meet the true ones.")
     if main[stronger] < main[weaker]:
         raise Refused("'text' and 'image' look swapped: on these posts, the one that you call weaker tells more.")
+    parts = [{side: part[test["labels"] == label] for side, part in test.items()} for label in range(3)]
+    by_class = [(len(part["labels"]), _accuracies(answer(train, validation, part))) for part in parts]
+    # Counted class by class, where no shuffling changes a label, right answers add up to those of the whole test.
+    pooled = {name: sum(n * row[name] for n, row in by_class) / len(test["labels"]) for name in main}
+    if abs(pooled["both"] - main["both"]) < 1e-6 < abs(pooled["control"] - main["control"]):
+        raise Refused("The control is measured on test labels that are shuffled too. It learns from shuffled labels, "
+                      "and is measured on the true ones.")
     turned = ask({**validation, "labels": (validation["labels"] + 1) % 3}, test["labels"])
     if all(turned[name] == main[name] for name in ("text", "image", "both")):
         raise Refused("The figures stay the same whatever the validation labels say. They are to choose the epoch.")

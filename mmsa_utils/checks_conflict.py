@@ -28,6 +28,8 @@ def relation_between(answer, rng: np.random.Generator) -> str:
             lambda text, picture: "soft" if (text, picture) == (0, 0) else _relation(text, picture),
         "Every disagreement is counted as a contradiction. What if one of the two sides has no mood?":
             lambda text, picture: _relation(text, picture).replace("soft", "contradict"),
+        "A neutral side is counted as agreeing with any other. Good and neutral are not one mood.":
+            lambda text, picture: _relation(text, picture).replace("soft", "agree"),
         '"same" and "opposite" have no mood of their own that could agree with anything: such texts refer.':
             lambda text, picture: {"same": "agree", "opposite": "contradict"}.get(text) or _relation(text, picture),
     })
@@ -49,6 +51,8 @@ def slice_scores(answer, rng: np.random.Generator) -> str:
             relations = np.array([*present, *rng.choice(present, 16)])[:n]  # the short last batch misses some
             labels = rng.integers(0, 3, n)
             hit = rng.random(n) < np.where(relations == "agree", 0.9, 0.4)
+            if absent == "refer":
+                hit &= relations != "contradict"  # a slice without a right answer is not an empty one
             batches.append((np.where(hit, labels, (labels + 1) % 3), labels, relations))
         cases.append((batches,))
     for (batches,) in cases:
@@ -57,6 +61,9 @@ def slice_scores(answer, rng: np.random.Generator) -> str:
         if set(given) - set(wanted):
             raise Refused(f"There is an entry for {sorted(set(given) - set(wanted))}, of which there was no post. An "
                           "accuracy over nothing is neither 0 nor NaN: leave it out.")
+        if set(wanted) - set(given) and not alike(given, _pooled(batches[-1:])):
+            raise Refused(f"There is no entry for {sorted(set(wanted) - set(given))}, though there were posts of it. "
+                          "Are all batches counted? Where every answer is wrong the accuracy is 0.")
     compare(answer, _pooled, cases, {
         "Accuracies of batches are averaged, so that three posts in a short batch weigh as much as sixteen. Count over "
         "all batches first, and divide once.":
@@ -72,6 +79,11 @@ def slice_scores(answer, rng: np.random.Generator) -> str:
             lambda batches: {name: value * _count(batches, name) for name, value in _pooled(batches).items()},
         "Only the last batch is in this result: each batch overwrites the one before.":
             lambda batches: _pooled(batches[-1:]),
+        "Only the first batch is in this result. Does the function return inside of the loop?":
+            lambda batches: _pooled(batches[:1]),
+        "The last batch is left out. It is shorter, but its posts count.": lambda batches: _pooled(batches[:-1]),
+        "These are per cent: an accuracy lies between 0 and 1.":
+            lambda batches: {name: 100 * value for name, value in _pooled(batches).items()},
         "These are shares of wrong answers.": lambda batches: {k: 1 - v for k, v in _pooled(batches).items()},
     })
     return "Each post counts once, whichever batch it came in, and an empty slice claims nothing."
@@ -106,7 +118,8 @@ def deal_pictures(answer, rng: np.random.Generator) -> str:
         kept = int((order == np.arange(len(order))).sum())
         if kept:
             raise Refused(f"{kept} of {len(order)} posts kept their own picture, and so lost nothing. A random order "
-                          "leaves one post in its place on average: how could you be sure that none is?")
+                          "leaves one post in its place on average, and so does a random order moved by one place: how "
+                          "could you be sure that none is?")
     return "One side now lies in every post, the other is untouched, and anybody can repeat it."
 
 
@@ -135,7 +148,7 @@ def _order(text, picture, labels, old_text, old_picture, old_labels) -> np.ndarr
         raise Refused("The labels have moved. Against wrong labels even a perfect model looks broken.")
     if np.ptp(picture, axis=0).max() < 1e-5:
         raise Refused("Every post has the same picture now: this drops the side. The task asks for real pictures, "
-                      "those of other posts.")
+                      "those of other posts. (In a loop: is a picture written over before it is handed on?)")
     if whose.sum(1).min() == 0:
         raise Refused("Some pictures are not among those that went in: numbers were mixed within a vector. Deal out "
                       "whole rows (axis 0).")

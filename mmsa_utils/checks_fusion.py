@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from itertools import combinations
 
@@ -35,6 +36,14 @@ def head_parameters(answer, rng: np.random.Generator) -> str:
         "The middle layer leads from every hidden unit to every hidden unit: that is more weights than units.":
             lambda t, i, h, o: (t + i) * h + h + h + h + h * o + o,
         "Only one of the two sides goes into your head.": lambda t, i, h, o: t * h + h + h * h + h + h * o + o,
+        "You count one bias for a whole layer. Each output of a layer has its own.":
+            lambda t, i, h, o: (t + i) * h + 1 + h * h + 1 + h * o + 1,
+        "The biases of the last layer are missing: one for each logit.":
+            lambda t, i, h, o: (t + i) * h + h + h * h + h + h * o,
+        "The joined vector enters the first layer alone. What the second is given are the hidden units.":
+            lambda t, i, h, o: 2 * ((t + i) * h + h) + h * o + o,
+        "Your head has 256 hidden units, as in section 4. Here their number is given.":
+            lambda t, i, h, o: (t + i) * 256 + 256 + 256 * 256 + 256 + 256 * o + o,
     })
     return "Your count agrees with PyTorch's: you know what a head costs before you build it."
 
@@ -60,6 +69,17 @@ def head_input(answer, rng: np.random.Generator) -> str:
     def norm(side, axis=-1, unbiased=False):
         return (side - side.mean(axis, keepdim=True)) / side.std(axis, unbiased=unbiased, keepdim=True)
 
+    sample = " And the spread is divided by one less than there are numbers, as for a sample."
+    wrong_numbers = {message + ending: functools.partial(normalised, unbiased=bool(ending))
+                     for message, normalised in {
+        "Normalised once, after joining: the louder side keeps its lead. Each side on its own, please.":
+            lambda t, i, *_, unbiased: norm(torch.cat([t, i], -1), unbiased=unbiased),
+        "Normalised over the batch: a post's vector now depends on its neighbours. Use its own mean and spread.":
+            lambda t, i, *_, unbiased: torch.cat([norm(t, 0, unbiased), norm(i, 0, unbiased)], -1),
+        "One mean and one spread for the whole batch: each post has its own.":
+            lambda t, i, *_, unbiased: torch.cat([norm(s.reshape(1, -1), unbiased=unbiased).reshape(s.shape)
+                                                  for s in (t, i)], -1),
+    }.items() for ending in ("", sample)}
     # First the join alone, then dropout on top: two mistakes at once are then named one after the other.
     answering = [(*case, False) for case in cases]
     compare(answer, lambda t, i, *_: join(t, i), answering, {
@@ -67,16 +87,15 @@ def head_input(answer, rng: np.random.Generator) -> str:
         "look at the wrong side.": lambda t, i, *_: join(i, t),
         "The sides are joined as they are: the louder one still drowns the other.":
             lambda t, i, *_: torch.cat([t, i], -1),
-        "Normalised once, after joining: the louder side keeps its lead. Each side on its own, please.":
-            lambda t, i, *_: norm(torch.cat([t, i], -1)),
-        "Normalised over the batch: a post's vector now depends on its neighbours. Use its own mean and spread.":
-            lambda t, i, *_: torch.cat([norm(t, 0), norm(i, 0)], -1),
-        "One mean and one spread for the whole batch: each post has its own.":
-            lambda t, i, *_: torch.cat([norm(s.reshape(1, -1)).reshape(s.shape) for s in (t, i)], -1),
+        **wrong_numbers,
         "Close: the spread is divided by one less than the width, as for a sample. Layer normalisation divides by the "
         "width.": lambda t, i, *_: torch.cat([norm(t, unbiased=True), norm(i, unbiased=True)], -1),
         "The mean is taken off, the spread is not yet made 1.":
             lambda t, i, *_: torch.cat([t - t.mean(-1, keepdim=True), i - i.mean(-1, keepdim=True)], -1),
+        "The spread is made 1, but the mean is not yet taken off.":
+            lambda t, i, *_: torch.cat([s / s.std(-1, unbiased=False, keepdim=True) for s in (t, i)], -1),
+        "Divided by the variance. The spread is its square root.":
+            lambda t, i, *_: torch.cat([norm(s) / s.std(-1, unbiased=False, keepdim=True) for s in (t, i)], -1),
         "Dropout is left on: when training is False, the head should be given everything, the same on every call.":
             lambda t, i, draws, share, _: _dropout(join(t, i), draws, share),
         "When training is False, nothing is silenced, so nothing has to be made up for: leave the numbers as they are.":
@@ -132,6 +151,8 @@ def steady_softmax(answer, rng: np.random.Generator) -> str:
         "to divide by. What should the largest number of a row become?": row - 1000,
         "Right for each post alone. When one post has logits around 1000 and another around -1000, it breaks: is the "
         "same number taken off both rows?": torch.cat([row + 1000, row - 1000]),
+        "Right where the logits of a post lie close together. With 1000 and -1000 in one row it breaks: what is left "
+        "of the largest is still too large. What should it become?": row + torch.tensor([[-1000.0, 1000.0, 0.0]]),
     }
     for message, logits in stages.items():
         try:
@@ -247,7 +268,8 @@ def meet_or_add(answer, rng: np.random.Generator) -> str:
         raise Refused("Your control has lost more than the meeting of the sides: text, picture and label of a post "
                       "should stay together in it, and only its products be made with a stranger's picture.")
     if all(world["control"] == world["sum"] for world in (coin, add, meet)):
-        raise Refused('Your control gives what "sum" gives, to the last digit. It should have as many inputs as '
-                      '"products", or it does not tell whether more inputs alone would have helped.')
+        raise Refused('Your control gives what "sum" gives, to the last digit: its further inputs are missing, or say '
+                      'nothing, as zeros and copies do. It should have as many as "products", and numbers like theirs, '
+                      "or it does not tell whether more inputs alone would have helped.")
     return ("Your experiment finds the meeting of two sides where there is one, nothing where a coin decides, and does "
             "not mistake more inputs for it.")

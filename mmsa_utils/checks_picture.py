@@ -26,8 +26,14 @@ def map_size(answer, rng: np.random.Generator) -> str:
         "Padding is counted once here. A row gets it at both of its ends.": lambda n, k, s, p: (n + p - k) // s + 1,
         "The padding has no say here: it makes the row longer.": lambda n, k, s, p: (n - k) // s + 1,
         "The stride has no say here: with longer steps there are fewer places.": lambda n, k, s, p: n + 2 * p - k + 1,
+        "Right for steps of one pixel without padding. Neither stride nor padding has a say here.":
+            lambda n, k, s, p: n - k + 1,
         "The filter sticks out over the end of the row: its own size takes places away.":
             lambda n, k, s, p: (n + 2 * p) // s,
+        "Every pixel counts as a possible place here. Where the filter starts near the end, it sticks out.":
+            lambda n, k, s, p: math.ceil((n + 2 * p) / s),
+        "The last place is missing where the last step ends right at the edge: does your range stop one too early?":
+            lambda n, k, s, p: math.ceil((n + 2 * p - k) / s),
         "Rounded up: where there is no room left for a whole step, none is taken.":
             lambda n, k, s, p: math.ceil((n + 2 * p - k) / s) + 1,
         "A filter cannot stand at half a place. What becomes of a step for which there is no room?":
@@ -39,6 +45,12 @@ def map_size(answer, rng: np.random.Generator) -> str:
 def _blocks(pictures: torch.Tensor, patch: int) -> torch.Tensor:
     """(batch, channels, rows of patches, columns of patches, rows in a patch, columns in a patch)."""
     return pictures.unfold(2, patch, patch).unfold(3, patch, patch)
+
+
+def _sifted(pictures: torch.Tensor, patch: int) -> torch.Tensor:
+    """(batch, channels, patch, rows, patch, columns): height and width split the wrong way round."""
+    count, channels, height, width = pictures.shape
+    return pictures.reshape(count, channels, patch, height // patch, patch, width // patch)
 
 
 @exercise("3.2")
@@ -63,6 +75,14 @@ def patch_rows(answer, rng: np.random.Generator) -> str:
         "The patches go down the columns first. They should come as one reads: along the top row first.":
             rows_of(3, 2, 1, 4, 5),
         "Within a patch, rows and columns have changed places.": rows_of(2, 3, 1, 5, 4),
+        "The pixels of your patches do not lie side by side: each side was split the wrong way round. When an axis is "
+        "split in two, neighbours stay together in the second of the new axes.":
+            lambda x, p: _sifted(x, p).permute(0, 3, 5, 1, 2, 4).reshape(len(x), -1, 3 * p * p),
+        "Height and width were split the wrong way round, so that rows of patches and rows within a patch have changed "
+        "places. When an axis is split in two, neighbours stay together in the second of the new axes.":
+            lambda x, p: _sifted(x, p).permute(0, 2, 4, 1, 3, 5).reshape(len(x), -1, 3 * p * p),
+        "The colours stand together, but your rows hold stripes, not squares: a patch has pixels of several rows.":
+            lambda x, p: x.permute(0, 2, 3, 1).reshape(len(x), -1, 3 * p * p),
         "Patches and values have changed places: one row a patch is asked for, not one column.":
             lambda x, p: F.unfold(x, p, stride=p),
         "Each patch is still a block with axes of its own: flatten it to one row of values.":
@@ -87,6 +107,11 @@ def cover_and_measure(answer, rng: np.random.Generator) -> str:
         falls = _drops(picture, weights, patch)
         return falls.cumsum().reshape(falls.shape)
 
+    def a_pixel_apart(picture, weights, patch):
+        change = (picture - 0.5) * weights
+        rows, columns = (side // patch for side in picture.shape)
+        return [[change[i:i + patch, j:j + patch].sum() for j in range(columns)] for i in range(rows)]
+
     compare(answer, _drops, cases, {
         "The earlier patches stay covered, and the falls pile up. Does each patch start from an untouched copy?":
             still_covered,
@@ -95,6 +120,16 @@ def cover_and_measure(answer, rng: np.random.Generator) -> str:
         "You cover with black. Black is a strong colour too: the task says grey.":
             lambda *case: _drops(*case, cover=0.0),
         "You cover with white: the task says grey.": lambda *case: _drops(*case, cover=1.0),
+        "You cover with 128. In this picture white is 1, so that is brighter than anything in it.":
+            lambda *case: _drops(*case, cover=128),
+        "You cover with the mean of the picture: the task says 0.5, whatever the picture.":
+            lambda picture, weights, patch: _drops(picture, weights, patch, cover=picture.mean()),
+        "Your squares begin only one pixel apart, so they overlap. How many pixels lie before the second patch?":
+            a_pixel_apart,
+        "This is the mean over the pixels of a patch. The task asks how far the whole score falls.":
+            lambda picture, weights, patch: _drops(picture, weights, patch) / patch ** 2,
+        "These are the weights of each patch, added up. What the patch shows has a say too.":
+            lambda picture, weights, patch: _drops(np.ones_like(picture), weights, patch, cover=0.0),
         "The sign is lost: a patch may also hold the score down, and you should see which ones do.":
             lambda *case: abs(_drops(*case)),
         "Everything but the patch is covered here.": lambda *case: _drops(*case).sum() - _drops(*case),

@@ -28,6 +28,12 @@ def optimist_label(answer, rng: np.random.Generator) -> str:
     """(text kind, picture level) → label, on all 35 states."""
     states = [(kind, level) for kind in KINDS for level in (-2, -1, 0, 1, 2)]
     cases = [states[i] for i in rng.permutation(len(states))]
+    first = answer(*cases[0])
+    if isinstance(first, str):
+        raise Refused("This is a label's name, a text. What is asked for is its place in LABELS: 0, 1 or 2.")
+    if isinstance(first, (tuple, list)):
+        raise Refused(f"Expected one number, the label, got {kind_of(first)}. Of what `judge` gives back only the "
+                      "first tells the mood.")
     compare(answer, _optimist, cases, {
         "This is the valence, -1 to 1. A label is a place in LABELS, and the first place is 0.":
             lambda kind, level: _optimist(kind, level) - 1,
@@ -37,6 +43,10 @@ def optimist_label(answer, rng: np.random.Generator) -> str:
             lambda kind, level: judge(kind, level)[0] + 1,
         "Glowing words over an awful picture are still sarcasm here: optimists do not know sarcasm.":
             lambda kind, level: 0 if (kind, level) == (2, -2) else _optimist(kind, level),
+        "Only sarcasm has turned positive here: three more states contradict each other with equal strength.":
+            lambda kind, level: 2 if (kind, level) == (2, -2) else judge(kind, level)[0] + 1,
+        "Sides of equal strength are positive here even where they agree: ask first whether they contradict.":
+            lambda kind, level: 2 if kind in (-2, -1, 0, 1, 2) and abs(kind) == abs(level) else _optimist(kind, level),
         "Mild contradictions are still neutral here: equal strength may also be 1 against 1.":
             lambda kind, level: 1 if kind in (-1, 1) and level == -kind else _optimist(kind, level),
         'A text that says "opposite" denies its picture: the better the picture, the worse the post.':
@@ -75,8 +85,9 @@ def chance_band(answer, rng: np.random.Generator) -> str:
         raise Refused("These are numbers of posts, or percent. An accuracy is a share, between 0 and 1.")
     middle, width = (low + high) / 2, (high - low) / 2
     if (abs(middle - chance) > 0.5 * spread).any():
-        if (abs(middle - 0.5) < 0.5 * spread).all():
-            raise Refused("The middle is one half for any number of classes. How often is a guess among five right?")
+        for name, usual in (("one half", 1 / 2), ("one third", 1 / 3)):
+            if (abs(middle - usual) < 0.5 * spread).all():
+                raise Refused(f"The middle is {name} for any number of classes. How often is a guess among five right?")
         raise Refused("The middle of the band is not where guessing ends up on average.")
     mistakes = {
         "As wide as if every reader judged a single post. More posts make a narrower band.":
@@ -133,7 +144,16 @@ def highest_accuracy(answer, rng: np.random.Generator) -> str:
             best[key] = max(best.get(key, 0), row[3])
         return sum(best.values())
 
+    def overwriting(rows, seen):
+        piles: dict[tuple, dict] = {}
+        for row in rows:
+            piles.setdefault(tuple(row[column] for column in seen), {})[row[2]] = row[3]
+        return sum(max(pile.values()) for pile in piles.values())
+
     compare(answer, _highest_accuracy, cases, {
+        "On a pile the last row of a label overwrites the rows before it: add their shares up.": overwriting,
+        "Only the best pile counts here. What the reader gets right on the other piles comes on top.":
+            lambda rows, seen: max(max(pile.values()) for pile in _piles(rows, seen).values()),
         "Rows are counted here. A row counts as much as its share says.": by_rows,
         "Each pile counts the same here, large or small: a pile should weigh as much as its share.": of_even_piles,
         "The largest single row of each pile is taken. Rows of a pile with the same label belong together.":
@@ -174,7 +194,7 @@ def peeking(answer, rng: np.random.Generator) -> str:
             raise Refused("`shared` is the share of copies among the test posts; here it is the share of new posts.")
         raise Refused(f"With `shared` at {shares[-1]}, {int(new[-1, 0])} of {int(posts[-1, 0])} test posts are new "
                       "here. How many should be?")
-    if honest.mean() > 0.97:
+    if honest[1:].mean() > 0.97:
         raise Refused("`honest` is nearly 1 although nothing can be learned here: it is counted on posts that are in "
                       "the training set.")
     if reported[-1].mean() > 0.65 and (abs(honest - reported) < 1e-9).all():

@@ -26,6 +26,12 @@ def token_average(answer, rng: np.random.Generator) -> str:
         "The padding is set to zero but still counted: divide by the number of real tokens, not by all of them.":
             lambda states, mask: (states * mask[..., None]).sum(1) / states.shape[1],
         "This is a sum: long texts would get long vectors.": lambda states, mask: (states * mask[..., None]).sum(1),
+        "This is the vector of the first token alone. Average over all real tokens of the text.":
+            lambda states, mask: states[:, 0],
+        "The padding's vectors are still added in; only the number that you divide by leaves them out.":
+            lambda states, mask: states.sum(1) / mask.sum(1, keepdim=True),
+        "Divided by the real tokens of the whole batch: each text has a number of its own.":
+            lambda states, mask: (states * mask[..., None]).sum(1) / mask.sum(),
         "One vector for the whole batch: average over the tokens (axis 1), not over the posts.":
             lambda states, mask: (states * mask[..., None]).sum((0, 1)) / mask.sum(),
     })
@@ -51,13 +57,19 @@ def pad_batch(answer, rng: np.random.Generator) -> str:
     for filler in (0, 1, 99):
         lengths = rng.permutation([3, 5, 8, int(rng.integers(4, 8))])
         cases.append(([rng.integers(100, 8000, length).tolist() for length in lengths], filler))
-    given = answer(*cases[0])
-    if isinstance(given, Mapping) or not hasattr(given, "__len__") or len(given) != 2:
-        raise Refused(f"Expected two tables, the ids and the mask, in this order; got {kind_of(given)}.")
-    if any(table is ... for table in given):
-        raise NotYet
-    if any(len({len(row) for row in table}) > 1 for table in given if all(hasattr(row, "__len__") for row in table)):
-        raise Refused("The rows differ in length: a batch is a rectangle, and every row as long as the longest text.")
+    for case in cases:
+        given = answer(*case)
+        if isinstance(given, Mapping) or not hasattr(given, "__len__") or len(given) != 2:
+            raise Refused(f"Expected two tables, the ids and the mask, in this order; got {kind_of(given)}.")
+        if any(table is ... for table in given):
+            raise NotYet
+        tables = [table for table in given if all(hasattr(row, "__len__") for row in table)]
+        if any(len({len(row) for row in table}) > 1 for table in tables):
+            raise Refused("The rows differ in length: a batch is a rectangle, and every row as long as the longest "
+                          "text.")
+    def filled_mask(texts, filler):
+        return _pad(texts, filler)[0], _pad([[1] * len(text) for text in texts], filler)[0]
+
     compare(answer, _pad, cases, {
         "The two tables are swapped: first the ids, then the mask.": lambda texts, filler: _pad(texts, filler)[::-1],
         "The mask is the wrong way round: 1 is for a real token, 0 for padding.":
@@ -66,6 +78,7 @@ def pad_batch(answer, rng: np.random.Generator) -> str:
             lambda texts, filler: (_pad(texts, filler)[0], [[1] * max(map(len, texts)) for _ in texts]),
         "The filling is always 0. Not every tokenizer has its padding there: use the id that is handed in.":
             lambda texts, filler: _pad(texts, filler, fill=0),
+        "The mask is filled up with the id of the padding token. In the mask padding is always 0.": filled_mask,
         "The mask takes every id but 0 for real. Where the padding token has another id, the padding counts as words.":
             lambda texts, filler: (_pad(texts, filler)[0],
                                    [[int(number != 0) for number in row] for row in _pad(texts, filler)[0]]),
@@ -95,6 +108,9 @@ def nearest_rows(answer, rng: np.random.Generator) -> str:
     cases = []
     for row in (1, 4, 8):
         features = rng.normal(size=(12, 6)) * np.exp(rng.normal(size=(12, 1)))  # some vectors are far longer
+        if row == 4:  # most texts are opposed: fewer than `count` cosines lie above 0
+            others = np.delete(np.arange(12), row)[2:]
+            features[others] *= -np.sign(features[others] @ features[row])[:, None]
         cases.append((torch.from_numpy(features).float(), row, 5))
 
     def by_distance(features, row, count):
@@ -111,6 +127,10 @@ def nearest_rows(answer, rng: np.random.Generator) -> str:
             lambda x, row, count: _ranked(_cosines(x, row), row, count - 1),
         "These are the farthest texts: a high cosine means near.":
             lambda x, row, count: _ranked(-_cosines(x, row), row, count),
+        "The text itself has a similarity of 0 here, and is found before texts below 0: a cosine goes down to -1.":
+            lambda x, row, count: list(np.argsort(-np.where(np.arange(len(x)) == row, 0, _cosines(x, row)))[:count]),
+        "The right texts in the order of their rows: the nearest comes first.":
+            lambda x, row, count: sorted(_ranked(_cosines(x, row), row, count)),
         "The right texts in the wrong order: the nearest comes first.":
             lambda x, row, count: _ranked(_cosines(x, row), row, count)[::-1],
         "This is the bare dot product, which long vectors win. A cosine compares directions only.":
@@ -154,8 +174,8 @@ def unknown_words(answer, rng: np.random.Generator) -> str:
     for key in ("pretrained", "random"):
         given[key] = numbers(answer[key])
         if given[key] is None or given[key].shape != (len(test),):
-            raise Refused(f"Under {key!r} there should be one answer for each of the {len(test)} test words, not "
-                          f"{kind_of(answer[key])}.")
+            raise Refused(f"Under {key!r} there should be one answer, 0 or 1, for each of the {len(test)} test words, "
+                          f"not {kind_of(answer[key])}.")
         if not np.isin(given[key], (0, 1)).all():
             raise Refused(f"The answers under {key!r} should be 0 or 1, and not scores or probabilities.")
         right[key] = float(np.mean(given[key] == [mood[word] for word in test]))
@@ -163,6 +183,9 @@ def unknown_words(answer, rng: np.random.Generator) -> str:
     if right["pretrained"] < 1 - by_luck:
         raise Refused("The pretrained encoder's probe is wrong far more often than a coin. Does 1 mean positive, and "
                       "are the answers in the order of the test words?")
+    if given["pretrained"].mean() > 0.75 and right["pretrained"] < 0.75:
+        raise Refused(f"Under 'pretrained' {given['pretrained'].mean():.0%} of the answers are 1. Hand in what the "
+                      "probe answers, 0 for negative and 1 for positive, and not whether it was right.")
     if np.array_equal(given["pretrained"], given["random"]):
         raise Refused("Both encoders give the same answer to every word: were two different networks asked?")
     if right["random"] > max(by_luck, right["pretrained"]):

@@ -44,6 +44,13 @@ def epoch_accuracy(answer, rng: np.random.Generator) -> str:
             lambda batches: sum(_right(z, y).sum() for z, y in batches) / len(batches),
         "This is the share of wrong answers: a high logit says positive, and positive is label 1.":
             count(lambda z, y: ~_right(z, y)),
+        "Each answer was compared with every label of its batch, as (posts, 1) beside (posts,) is spread to a table; "
+        "and the batches were averaged, so that the posts of a small one weigh more.":
+            lambda batches: torch.stack([((z > 0) == (y == 1)).double().mean() for z, y in batches]).mean(),
+        "Only the first batch is counted. Does `return` stand inside the loop?":
+            lambda batches: _right(*batches[0]).double().mean(),
+        "The right answers are divided by the length of the pairs, which is 2. How many posts are in a batch?":
+            lambda batches: sum(_right(z, y).sum() for z, y in batches) / (2 * len(batches)),
         "Only the last batch is counted.": lambda batches: _right(*batches[-1]).double().mean(),
         "These are percent. The task asks for a share between 0 and 1.": lambda batches: 100 * count(_right)(batches),
     })
@@ -69,14 +76,26 @@ def binary_loss(answer, rng: np.random.Generator) -> str:
             lambda z, y: (F.softplus(-z[:, 0]) * y).mean(),
         "This is the squared gap between probability and label. It is never more than 1, however sure the mistake.":
             lambda z, y: (z[:, 0].sigmoid() - y).square().mean(),
+        "The labels have no say here: you take the probability of positive for every post.":
+            lambda z, y: F.softplus(-z[:, 0]).mean(),
+        "This is the logarithm of the mean probability. The task asks for the mean of the logarithms.":
+            lambda z, y: -torch.where(y == 1, z[:, 0].sigmoid(), (-z[:, 0]).sigmoid()).mean().log(),
+        "This is the mean probability of the wrong label: the logarithm is missing.":
+            lambda z, y: torch.where(y == 1, (-z[:, 0]).sigmoid(), z[:, 0].sigmoid()).mean(),
         "This is one loss for each post. The task asks for their mean.":
             lambda z, y: F.softplus(z[:, 0]) - z[:, 0] * y,
     })
-    sure, labels = torch.tensor([[200.0], [-200.0], [-200.0], [1.0]]), torch.tensor([1, 1, 0, 0])
-    given = numbers(answer(sure, labels))
+    sure, labels = torch.tensor([[200.0], [-200.0], [-200.0], [200.0], [1.0]]), torch.tensor([1, 1, 0, 0, 0])
+    breaks = ("Right for ordinary logits, but infinite or NaN for very sure ones, such as 200 or -200. A probability "
+              "or a power of e was rounded to 0, 1 or infinity on the way. Can the loss do without it?")
+    try:
+        given = numbers(answer(sure, labels))
+    except Refused as stopped:  # Python's own arithmetic stops, where PyTorch's goes on with an infinity
+        if any(words in str(stopped) for words in ("Overflow", "ZeroDivision", "ValueError")):
+            raise Refused(breaks) from None
+        raise
     if not np.isfinite(given).all():
-        raise Refused("Right for ordinary logits, but infinite or NaN for very sure ones, such as -200. A probability "
-                      "or a power of e was rounded to 0, 1 or infinity on the way. Can the loss do without it?")
+        raise Refused(breaks)
     if not alike(given, loss_of(sure, labels), 1e-3):
         raise Refused("Right for ordinary logits, but a very sure mistake, such as a logit of -200 for a positive "
                       "post, costs the wrong amount. Was something cut off to keep the logarithm finite?")
@@ -110,6 +129,12 @@ def chosen_run(answer, rng: np.random.Generator) -> str:
     def best_of_one(place):
         return lambda runs: by(lambda row: row["loss"])([runs[place]])
 
+    def test_chose_the_run(runs):
+        return max((right([run]) for run in runs), key=lambda found: found["test_accuracy"])
+
+    def last_epochs_chose_the_run(runs):
+        return right([min(runs, key=lambda run: run["history"][-1]["loss"])])
+
     right = by(lambda row: row["loss"])
     compare(answer, right, cases, {
         "The test posts did the choosing: the highest of many test accuracies is partly luck, and flatters.":
@@ -128,6 +153,15 @@ def chosen_run(answer, rng: np.random.Generator) -> str:
         "Rate and epoch are right, but the test accuracy is the best of the whole run, not the chosen epoch's: again "
         "the test posts chose.": by(lambda row: row["loss"], report=lambda row, history: max(
             other["test_accuracy"] for other in history)),
+        "Rate and epoch are right, but the test accuracy is the best of all runs, not the chosen epoch's: again the "
+        "test posts chose.": lambda runs: {**right(runs), "test_accuracy": max(
+            row["test_accuracy"] for run in runs for row in run["history"])},
+        "The epoch was chosen by validation loss, but the run by its test accuracy. The rate is a choice too.":
+            test_chose_the_run,
+        "The run was chosen by its last epoch, and the epoch only then. Among all runs, another epoch is better.":
+            last_epochs_chose_the_run,
+        "Epoch and test accuracy are right, but the rate is the last run's: after a loop, its variable holds the last "
+        "one. Remember the rate together with the row.": lambda runs: {**right(runs), "rate": runs[-1]["rate"]},
         "Only the first run was searched.": best_of_one(0),
         "Only the last run was searched.": best_of_one(-1),
     })

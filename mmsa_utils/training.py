@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from .files import identity
 from .metrics import summary
-from .model import MultimodalSentimentModel, probabilities_of
+from .model import MultimodalSentimentModel, evaluating, probabilities_of
 from .runs import Run
 
 
@@ -24,7 +24,7 @@ def best_device() -> torch.device:
 
 
 def progress(items: Iterable, label: str, show: bool = True, total: int | None = None) -> Iterable:
-    """Wrap a loop in a progress bar with the time left; `show=False` leaves it bare. `total`: where items have no len."""
+    """Wrap a loop in a progress bar with the time left, or not (`show`); `total` is how many items a generator has."""
     from tqdm.auto import tqdm
 
     return tqdm(items, desc=label, total=total, disable=not show, leave=False)
@@ -56,15 +56,13 @@ def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
 def answers(model: MultimodalSentimentModel, loader: DataLoader, show_progress: bool = False) -> tuple[Tensor, Tensor]:
     """The model's probabilities (n, classes) and the labels (n,) of all examples, with dropout off."""
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     probabilities, labels = [], []
-    for batch in progress(loader, "evaluate", show_progress):
-        check_labels(batch["labels"], model.num_outputs)
-        inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
-        probabilities.append(probabilities_of(model(**inputs)).float().cpu())
-        labels.append(batch["labels"])
-    model.train(was_training)
+    with evaluating(model):
+        for batch in progress(loader, "evaluate", show_progress):
+            check_labels(batch["labels"], model.num_outputs)
+            inputs = {name: tensor.to(device) for name, tensor in batch.items() if name != "labels"}
+            probabilities.append(probabilities_of(model(**inputs)).float().cpu())
+            labels.append(batch["labels"])
     return torch.cat(probabilities), torch.cat(labels)
 
 

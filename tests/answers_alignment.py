@@ -76,6 +76,12 @@ def gap_of_even_bands(probabilities, labels, bands):
     return sum(abs(confidence[part].sum() - right[part].sum()) for part in np.array_split(order, bands)) / len(labels)
 
 
+def gap_of_rounded_bands(probabilities, labels, bands):
+    confidence, right, _ = bands_of(probabilities, labels, bands)
+    band = np.minimum(np.rint(confidence * bands), bands - 1)
+    return sum(abs(confidence[band == b].sum() - right[band == b].sum()) for b in range(bands)) / len(labels)
+
+
 def gap_of_the_label(probabilities, labels, bands):
     confidence = probabilities[torch.arange(len(labels)), labels].numpy()
     _, right, _ = bands_of(probabilities, labels, bands)
@@ -160,7 +166,7 @@ def readers(control="labels", measured="test", sides=READERS, percent=False, **h
             return share_right(head, *target) * (100 if percent else 1)
 
         def moved(posts):
-            if control == "labels":
+            if control != "together":
                 return {**posts, "labels": shuffle(posts["labels"])}
             return {name: shuffle(tensor) for name, tensor in posts.items()}  # all by the same order
 
@@ -170,7 +176,8 @@ def readers(control="labels", measured="test", sides=READERS, percent=False, **h
         elif control == "validation":
             result["control"] = score(BOTH, choose_on={**validation, "labels": shuffle(validation["labels"])})
         else:
-            result["control"] = score(BOTH, moved(train), moved(validation))
+            check = {**test, "labels": shuffle(test["labels"])} if control == "everywhere" else test
+            result["control"] = score(BOTH, moved(train), moved(validation), check)
         return result
     return experiment
 
@@ -222,6 +229,8 @@ WRONG = {
     "softened": [
         (lambda z, t: (z * t).softmax(-1), "wrong way round"),
         (lambda z, t: F.normalize(z.softmax(-1) / t, p=1, dim=-1), "has no effect"),
+        (lambda z, t: (z / t).sigmoid(), "takes each score by itself"),
+        (lambda z, t: z / z.sum(-1, keepdim=True), "divided by their sum, without"),
         (lambda z, t: z.softmax(-1) / t, "no longer sum to 1"),
         (lambda z, t: (z.softmax(1) / t).softmax(1), "applied twice"),
         (lambda z, t: (z / t).softmax(0), "runs over the posts"),
@@ -230,7 +239,7 @@ WRONG = {
         (lambda z, t: F.log_softmax(z / t, -1), "These are logarithms"),
         (lambda z, t: (z / t).exp(), "divided by its sum"),
         (lambda z, t: (z / t).exp() / (z / t).exp().sum(-1, keepdim=True), "not for large ones"),
-        (lambda z, t: (z / t).sigmoid(), "not what the task asks for"),
+        (lambda z, t: (z / t).tanh(), "not what the task asks for"),
     ],
     "calibration_gap": [
         (lambda *case: np.abs(gaps(*case)[0]).mean(), "Every band weighs the same, however few"),
@@ -239,7 +248,7 @@ WRONG = {
         (lambda *case: -np.average(gaps(*case)[0], weights=gaps(*case)[1]), "accuracy less confidence"),
         (lambda *case: np.abs(gaps(*case)[0]).max(), "widest gap"),
         (lambda *case: np.average(gaps(*case)[0] ** 2, weights=gaps(*case)[1]), "squared"),
-        (gap_of_even_bands, "same number of answers"),
+        (gap_of_even_bands, "same number of answers"), (gap_of_rounded_bands, "Round down"),
         (gap_of_the_label, "takes the true label's"),
         (lambda *case: len(case[1]) * gap_in_numpy(*case), "weighted by counts"),
         (lambda *case: gap_by_edges(*case, closed=False), "confidence of exactly 1"),
@@ -257,10 +266,12 @@ WRONG = {
         (lambda x: (np.mean(x), min(x), max(x)), "lowest and the highest run"),
         (around(lambda x: quantile(x) * error(x), np.median), "median"),
         (lambda x: sorted(interval_by_scipy(x)), "the order is mean, low, high"),
+        (lambda x: (np.mean(x), *interval_by_scipy(x)[:0:-1]), "The ends are swapped"),
+        (lambda x: (np.mean(x), *[interval_by_scipy(x)[2] - np.mean(x)] * 2), "to either side"),
         (lambda x: interval_by_scipy(x)[1:], "Expected the shape"),
     ],
     "four_readers": [
-        (readers(control="test"), "shows nothing"),
+        (readers(control="test"), "shows nothing"), (readers(control="everywhere"), "shuffled too"),
         (readers(control="together"), "far above chance"),
         (readers(measured="train"), "other test labels are handed in"),
         (readers(choose="test"), "change with the test labels"),

@@ -51,6 +51,10 @@ def any_difference(text, picture):
     return by_signs(text, picture).replace("soft", "contradict")
 
 
+def any_neutral(text, picture):
+    return by_signs(text, picture).replace("soft", "agree")
+
+
 def same_agrees(text, picture):
     return {"same": "agree", "opposite": "contradict"}.get(text) or by_signs(text, picture)
 
@@ -279,12 +283,16 @@ RIGHT = {
 WRONG = {
     "relation_between": [
         (by_levels, "Compare the signs"), (neutral_is_soft, "Two neutral sides"), (strength_is_soft, "however strong"),
-        (any_difference, "has no mood"), (same_agrees, "such texts refer"),
+        (any_difference, "has no mood"), (any_neutral, "agreeing with any other"), (same_agrees, "such texts refer"),
         (lambda text, picture: "agree", "Called with"), (lambda text, picture: abs(text - picture), "TypeError")],
     "slice_scores": [
         (batch_means, "three posts in a short batch"), (batch_means_with_zeros, "count as 0 there"),
         (of_all_posts, "the number of all posts"), (counts, "These are counts"),
         (lambda batches: joined(batches[-1:]), "overwrites"),
+        (lambda batches: joined(batches[:1]), "inside of the loop"),
+        (lambda batches: joined(batches[:-1]), "The last batch is left out"),
+        (lambda batches: {k: v for k, v in joined(batches).items() if v}, "Are all batches counted"),
+        (lambda batches: {k: 100 * v for k, v in joined(batches).items()}, "per cent"),
         (lambda batches: list(joined(batches).values()), "a dict"),
         (lambda batches: {k: 1 - v for k, v in joined(batches).items()}, "shares of wrong"),
         (lambda batches: dict.fromkeys(RELATIONS, 0.0) | joined(batches), "leave it out")],

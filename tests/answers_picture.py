@@ -54,6 +54,15 @@ def patches_mixed(*order):
     return answer
 
 
+def patches_split(order):
+    """Height and width split the wrong way round: first the axis within a patch, then the axis of patches."""
+    def answer(pictures, patch):
+        b, c, h, w = pictures.shape
+        split = pictures.reshape(b, c, patch, h // patch, patch, w // patch)
+        return split.permute(order).reshape(b, -1, c * patch * patch)
+    return answer
+
+
 # --- 3.3 ---
 
 
@@ -87,6 +96,15 @@ def falls_the_rest_covered(picture, weights, patch):
         here = np.s_[i * patch:(i + 1) * patch, j * patch:(j + 1) * patch]
         covered[here] = picture[here]
         falls[i, j] = (picture * weights).sum() - (covered * weights).sum()
+    return falls
+
+
+def falls_overlapping(picture, weights, patch):
+    falls = np.zeros((picture.shape[0] // patch, picture.shape[1] // patch))
+    for i, j in np.ndindex(*falls.shape):
+        covered = picture.copy()
+        covered[i:i + patch, j:j + patch] = 0.5
+        falls[i, j] = ((picture - covered) * weights).sum()
     return falls
 
 
@@ -164,6 +182,9 @@ WRONG = {
         (lambda n, k, s, p: (n + 2 * p) // s, "sticks out"),
         (lambda n, k, s, p: math.ceil((n + 2 * p - k) / s) + 1, "Rounded up"),
         (lambda n, k, s, p: (n + 2 * p - k) / s + 1, "half a place"),
+        (lambda n, k, s, p: n - k + 1, "Neither stride nor padding"),
+        (lambda n, k, s, p: len(range(0, n + 2 * p, s)), "Every pixel"),
+        (lambda n, k, s, p: len(range(0, n + 2 * p - k, s)), "one too early"),
         (lambda n, k, s, p: n // s, "not what the task asks for"),
     ],
     "patch_rows": [
@@ -172,6 +193,9 @@ WRONG = {
         (patches_mixed(2, 3, 4, 5, 1), "all of red first"),
         (patches_mixed(3, 2, 1, 4, 5), "down the columns"),
         (patches_mixed(2, 3, 1, 5, 4), "changed places."),
+        (patches_split((0, 3, 5, 1, 2, 4)), "do not lie side by side"),
+        (patches_split((0, 2, 4, 1, 3, 5)), "Height and width were split"),
+        (lambda x, p: x.movedim(1, -1).reshape(len(x), -1, 3 * p * p), "colours stand together"),
         (lambda x, p: F.unfold(x, p, stride=p), "one column"),
         (lambda x, p: patches_by_loop(x, p).reshape(len(x), -1, 3, p, p), "still a block"),
         (lambda x, p: patches_by_loop(x, p)[0], "Expected the shape (2, 6, 48), got (6, 48)"),
@@ -181,7 +205,12 @@ WRONG = {
         (lambda *case: falls_by_loop(*case, sign=-1), "before minus after"),
         (lambda *case: falls_by_loop(*case, cover=0), "cover with black"),
         (lambda *case: falls_by_loop(*case, cover=1), "cover with white"),
-        (lambda *case: falls_by_loop(*case, cover=128), "not what the task asks for"),
+        (lambda *case: falls_by_loop(*case, cover=128), "cover with 128"),
+        (lambda *case: falls_by_loop(*case, cover=case[0].mean()), "mean of the picture"),
+        (falls_overlapping, "one pixel apart"),
+        (lambda *case: falls_by_loop(*case) / case[2] ** 2, "mean over the pixels"),
+        (lambda picture, weights, patch: falls_by_loop(0 * picture, weights, patch, sign=-2), "added up"),
+        (lambda *case: 10 * falls_by_loop(*case), "not what the task asks for"),
         (lambda *case: abs(falls_by_loop(*case)), "sign is lost"),
         (falls_the_rest_covered, "Everything but"),
         (falls_not_yet, "not yet how far"),

@@ -55,6 +55,10 @@ def label_sarcastic(kind, level):
     return 0 if (kind, level) == (2, -2) else label_by_cases(kind, level)
 
 
+def label_calm(kind, level):
+    return 2 if kind in range(-2, 3) and abs(kind) == abs(level) else label_by_cases(kind, level)
+
+
 def band_by_formula(posts, classes):
     chance = 1 / classes
     reach = 1.96 * (chance * (1 - chance) / posts) ** 0.5
@@ -123,6 +127,19 @@ def highest_of_single_rows(rows, seen):
         key = tuple(state[i] for i in seen)
         best[key] = max(best.get(key, 0), share)
     return sum(best.values())
+
+
+def highest_of_last_rows(rows, seen):
+    last = {(tuple(row[i] for i in seen), row[2]): row[3] for row in rows}
+    best = {}
+    for (key, _), share in last.items():
+        best[key] = max(best.get(key, 0), share)
+    return sum(best.values())
+
+
+def highest_of_one_pile(rows, seen):
+    piles = {tuple(row[i] for i in seen) for row in rows}
+    return max(highest_by_counter([row for row in rows if tuple(row[i] for i in seen) == pile], ()) for pile in piles)
 
 
 def highest_of_even_piles(rows, seen):
@@ -220,9 +237,12 @@ WRONG = {
         (label_deaf_to_denial, "denies its picture"),
         (label_happy_quarrels, "one side is stronger"),
         (label_neutral_wins, "give way"),
+        (lambda kind, level: 2 if (kind, level) == (2, -2) else judge(kind, level)[0] + 1, "Only sarcasm"),
+        (label_calm, "even where they agree"),
         (label_text_only, "not what the task asks for"),
         (lambda kind, level: 1 if abs(kind) == -level else 0, "TypeError"),
-        (lambda kind, level: "positive", "got a str"),
+        (lambda kind, level: "positive", "a label's name"),
+        (judge, "got a tuple"),
     ],
     "chance_band": [
         (band(lambda n, p: 1.96 * (p * (1 - p)) ** 0.5), "a single post"),
@@ -231,6 +251,7 @@ WRONG = {
         (band(lambda n, p: (p * (1 - p) / n) ** 0.5), "One standard deviation"),
         (band(lambda n, p: 1.96 * 0.5 / n**0.5), "As wide as a coin's"),
         (band(lambda n, p: 1.96 * (p * (1 - p) / n) ** 0.5, middle=lambda classes: 0.5), "middle is one half"),
+        (band(lambda n, p: 1.96 * (p * (1 - p) / n) ** 0.5, middle=lambda classes: 1 / 3), "middle is one third"),
         (band(lambda n, p: 1.96 * (p * (1 - p) / n) ** 0.5, middle=lambda classes: 1 - 1 / classes), "on average"),
         (band(lambda n, p: -1.96 * (p * (1 - p) / n) ** 0.5), "upside down"),
         (lambda posts, classes: [100 * share for share in band_by_formula(posts, classes)], "percent"),
@@ -241,6 +262,8 @@ WRONG = {
     "highest_accuracy": [
         (highest_of_counts, "Rows are counted"),
         (highest_of_even_piles, "Each pile counts the same"),
+        (highest_of_last_rows, "overwrites"),
+        (highest_of_one_pile, "Only the best pile"),
         (highest_of_single_rows, "largest single row"),
         (lambda rows, seen: highest_by_counter(rows, ()), "whatever is seen"),
         (lambda rows, seen: highest_by_counter(rows, (0, 1)), "as good as seeing both"),

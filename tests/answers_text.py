@@ -83,6 +83,12 @@ def nearest_by_distance(features, row, count):
     return (features - features[row]).norm(dim=1).argsort()[1:count + 1]
 
 
+def nearest_with_zero(features, row, count):
+    similar = F.cosine_similarity(features, features[row:row + 1])
+    similar[row] = 0
+    return similar.topk(count).indices
+
+
 def nearest_shifted(features, row, count):
     others = torch.cat([features[:row], features[row + 1:]])
     return F.cosine_similarity(others, features[row:row + 1]).topk(count).indices
@@ -166,7 +172,10 @@ WRONG = {
         (lambda states, mask: (states * mask[..., None]).mean(1), "still counted"),
         (lambda states, mask: (states * mask[..., None]).sum(1), "This is a sum"),
         (lambda states, mask: states[mask.bool()].mean(0), "One vector for the whole batch"),
-        (lambda states, mask: states[:, 0], "not what the task asks for"),
+        (lambda states, mask: states[:, 0], "first token alone"),
+        (lambda states, mask: states.sum(1) / mask.sum(1, keepdim=True), "still added in"),
+        (lambda states, mask: (states * mask[..., None]).sum(1) / mask.sum(), "whole batch: each text"),
+        (lambda states, mask: 2 * average_at_once(states, mask), "not what the task asks for"),
         (lambda states, mask: (states * mask).sum(1), "RuntimeError"),
     ],
     "pad_batch": [
@@ -174,7 +183,9 @@ WRONG = {
         (lambda texts, filler: (pad_arrays(texts, filler)[0], ~pad_arrays(texts, filler)[1]), "wrong way round"),
         (lambda texts, filler: (pad_arrays(texts, filler)[0], np.ones_like(pad_arrays(texts, filler)[0])),
          "every token real"),
-        (lambda texts, filler: pad_by_loop(texts, 0), "always 0"),
+        (lambda texts, filler: pad_by_loop(texts, 0), "The filling is always 0"),
+        (lambda texts, filler: (pad_by_loop(texts, filler)[0], pad_by_loop([[1] * len(t) for t in texts], filler)[0]),
+         "In the mask padding"),
         (lambda texts, filler: (pad_arrays(texts, filler)[0], pad_arrays(texts, filler)[0] > 0), "every id but 0"),
         (pad_left, "before the text"),
         (lambda texts, filler: pad_to(texts, filler, min(map(len, texts))), "shortest"),
@@ -188,6 +199,8 @@ WRONG = {
         (lambda x, row, count: nearest_at_once(x, row, count)[:-1], "missing at the end"),
         (lambda x, row, count: F.cosine_similarity(x, x[row:row + 1]).argsort()[:count], "farthest"),
         (lambda x, row, count: nearest_at_once(x, row, count).flip(0), "wrong order"),
+        (lambda x, row, count: sorted(nearest_at_once(x, row, count)), "order of their rows"),
+        (nearest_with_zero, "goes down to -1"),
         (nearest_by_dot, "dot product"),
         (nearest_by_distance, "straight distance"),
         (nearest_shifted, "Off by one"),
@@ -205,8 +218,9 @@ WRONG = {
         ({**FOUND, "pretrained": [1 - mood for mood in FOUND["pretrained"]]}, "more often than a coin"),
         ({**FOUND, "random": TRUTH[10:] + TRUTH[:10], "pretrained": TRUTH}, "did the probe learn from them"),
         ({**FOUND, "pretrained": [int(i % 5 > 1) == mood for i, mood in enumerate(TRUTH)]}, "in the same order"),
+        ({**FOUND, "pretrained": [int(a == b) for a, b in zip(FOUND["pretrained"], TRUTH)]}, "whether it was right"),
         ({**FOUND, "pretrained": [0.3 + mood / 2 for mood in TRUTH]}, "scores or probabilities"),
-        ({**FOUND, "random": FOUND["random"][:-1]}, "one answer for each"),
+        ({**FOUND, "random": FOUND["random"][:-1]}, "one answer, 0 or 1, for each"),
         ({**FOUND, "test": [*TEST[:-1], "ordinary"]}, "no adjective of the lists"),
         ({"pretrained": 0.9, "random": 0.5}, "Expected a dictionary"),
         (0.9, "got a float"),

@@ -143,7 +143,7 @@ def test_three_to_five_exercises_of_rising_difficulty(key):
     assert 3 <= len(found) <= 5
     dots = []
     for card, stub, folds in found:
-        form = r"^\*\*Difficulty\*\* ([●○]{3}) · \*\*(\d+) minutes\*\* · \*\*Why it matters:\*\* \w"
+        form = r"^\*\*Difficulty\*\* ([●○]{3}) · \*\*(\d+) minutes\*\* · \*\*Why it matters:\*\* \S"
         line = re.search(form, card.source, flags=re.M)
         assert line, f"the card of {card.source.splitlines()[0]} lacks difficulty, minutes or why it matters"
         dots.append(line[1].count("●"))

@@ -217,7 +217,7 @@ def test_forgeries_are_not_believed(graded):
 def test_an_unlucky_answer_has_a_second_chance(graded):
     row = graded(SETUP, RIGHT.replace("check.optimist_label(optimist_label)",
                                       "calls = []\ncheck.optimist_label(lambda *states: calls.append(states) or "
-                                      "(optimist_label(*states) if len(calls) > 35 else 1))\nassert len(calls) == 70"))
+                                      "(optimist_label(*states) if len(calls) > 1 else 9))\nassert len(calls) > 35"))
     assert row["remark"] == ""
     assert row["exercises"]["1.1"] == "right"
 

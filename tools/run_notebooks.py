@@ -169,7 +169,9 @@ def watch(client, used: list[float], finished: threading.Event) -> None:
 
     while not finished.wait(0.05):
         try:
-            used[:] = map(max, used, budgets.usage(client.km.provisioner.pid))
+            pid = client.km.provisioner.pid
+            if any("ipykernel" in word for word in psutil.Process(pid).cmdline()):  # else it is still a copy of us
+                used[:] = map(max, used, budgets.usage(pid))
         except (AttributeError, TypeError, psutil.Error):
             continue  # the kernel is not up yet, or a child has just gone
 

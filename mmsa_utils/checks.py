@@ -103,7 +103,7 @@ class Answer:
             if "ellipsis" in str(error):  # a ... that still stands in the middle of the stub
                 raise NotYet from None
             raise Refused(f"Your function stopped with {type(error).__name__}: {error}. It was called with "
-                          f"{describe(inputs)}.") from None
+                          f"{called_with(inputs)}.") from None
         if _has_dots(result):
             raise NotYet
         if result is None:
@@ -187,7 +187,7 @@ def compare(answer: Callable, reference: Callable, cases: Sequence[tuple],
     for a, b, case in zip(given, wanted, cases):
         expect_kind(a, b)
         if not alike(a, b, tolerance):
-            raise Refused(f"Called with {describe(case)}, yours gives {describe(a)}: not what the task asks for.")
+            raise Refused(f"Called with {called_with(case)}, yours gives {describe(a)}: not what the task asks for.")
 
 
 def expect_value(given: Any, wanted: Any, mistakes: Mapping[str, Any] | None = None, tolerance: float = 1e-4) -> None:
@@ -241,10 +241,15 @@ def alike(given: Any, wanted: Any, tolerance: float = 1e-4) -> bool:
     return type(given) is type(wanted) and given == wanted
 
 
+def called_with(inputs: tuple) -> str:
+    """The inputs of a call in short."""
+    return ", ".join(describe(item) for item in inputs) or "nothing"
+
+
 def describe(value: Any) -> str:
     """A value in short: its number, or its kind and shape."""
-    if isinstance(value, tuple):
-        return ", ".join(describe(item) for item in value) or "an empty tuple"
+    if isinstance(value, tuple) and len(repr(value)) <= 60:
+        return repr(value)
     array = numbers(value)
     if array is not None and array.ndim == 0:
         return f"{array.item():.4g}" if array.item() % 1 else f"{value.item() if hasattr(value, 'item') else value!r}"

@@ -102,8 +102,8 @@ class Answer:
         except Exception as error:
             if "ellipsis" in str(error):  # a ... that still stands in the middle of the stub
                 raise NotYet from None
-            raise Refused(f"Your function stopped with {type(error).__name__}: {error}. It was called with "
-                          f"{called_with(inputs)}.") from None
+            raise Refused(f"Your function stopped with {type(error).__name__}: {str(error).rstrip('.')}. It was called "
+                          f"with {called_with(inputs)}.") from None
         if _has_dots(result):
             raise NotYet
         if result is None:
@@ -243,7 +243,7 @@ def alike(given: Any, wanted: Any, tolerance: float = 1e-4) -> bool:
 
 def called_with(inputs: tuple) -> str:
     """The inputs of a call in short."""
-    return ", ".join(describe(item) for item in inputs) or "nothing"
+    return " and ".join(describe(item) for item in inputs) or "nothing"
 
 
 def describe(value: Any) -> str:
@@ -265,7 +265,7 @@ def kind_of(value: Any) -> str:
     name = type(value).__name__
     if array is not None and array.ndim:
         return f"a {name} of shape {array.shape}"
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
+    return f"{'an' if name[0].lower() in 'aeiou' or name == 'ndarray' else 'a'} {name}"
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from scipy import special
 from torch import nn
 from torch.nn import functional as F
 
-# --- 5.1 binary_loss ---
+# --- 5.2 binary_loss ---
 
 
 def loss_in_a_loop(logits, labels):
@@ -34,7 +34,7 @@ def of_probabilities(logits, labels):
     return -torch.where(labels == 1, positive, 1 - positive)
 
 
-# --- 5.2 epoch_accuracy ---
+# --- 5.1 epoch_accuracy ---
 
 
 def accuracy_in_a_loop(batches):

@@ -44,7 +44,7 @@ lint: $(READY) ## check the style of code and notebooks
 	$(PY) -m ruff check .
 
 clean: ## remove .venv and everything that was built
-	rm -rf .venv build dist docs/modules .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv build dist docs/modules .hypothesis .pytest_cache .ruff_cache *.egg-info
 	find mmsa_utils tools tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # The stamp is made last: an install that was broken off is taken up again.

@@ -31,6 +31,7 @@ _HOME: dict[str, str] = {
     "load_text_encoder": "encoders",
     "masked_mean": "encoders",
     "PAIRS": "model",
+    "Dropout": "model",
     "MultimodalSentimentModel": "model",
     "join": "model",
     "load_model": "model",

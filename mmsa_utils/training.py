@@ -104,7 +104,7 @@ def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataL
     if epochs < 1:
         raise ValueError(f"epochs is {epochs}: expected at least 1.")
     device = next(model.parameters()).device
-    optimizer = torch.optim.AdamW(_parameter_groups(model, encoder_lr, head_lr, weight_decay))
+    optimizer = torch.optim.AdamW(_parameter_groups(model, encoder_lr, head_lr, weight_decay), fused=True)
     steps = epochs * len(loader)
     rising = max(1, round(warmup * steps))
     schedule = torch.optim.lr_scheduler.LambdaLR(

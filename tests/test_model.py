@@ -15,7 +15,7 @@ from torch import nn
 
 from mmsa_utils import encoders, model
 from mmsa_utils.data import make_loader
-from mmsa_utils.model import MultimodalSentimentModel, join, load_model, mlp_head, probabilities_of
+from mmsa_utils.model import Dropout, MultimodalSentimentModel, join, load_model, mlp_head, probabilities_of
 
 PAIRS = list(model.PAIRS)
 
@@ -87,10 +87,44 @@ def test_join_puts_the_text_first_and_levels_both_sides():
 def test_head_is_linear_or_has_two_hidden_layers():
     assert isinstance(mlp_head(8, 3, hidden=0), nn.Linear)
     head = mlp_head(8, 3, hidden=5, dropout=0.25)
-    assert [type(layer) for layer in head] == 2 * [nn.Dropout, nn.Linear, nn.ReLU] + [nn.Dropout, nn.Linear]
+    assert [type(layer) for layer in head] == 2 * [Dropout, nn.Linear, nn.ReLU] + [Dropout, nn.Linear]
     sizes = [(layer.in_features, layer.out_features) for layer in head if isinstance(layer, nn.Linear)]
     assert sizes == [(8, 5), (5, 5), (5, 3)]
     assert {layer.p for layer in head if isinstance(layer, nn.Dropout)} == {0.25}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.2, 0.5, 0.999, 1.0])
+@pytest.mark.parametrize("asks_gradient", [False, True])
+def test_dropout_silences_its_share_and_keeps_the_mean(share, asks_gradient):
+    layer, inputs = Dropout(share), torch.full((301, 333), 3.0, requires_grad=asks_gradient)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        passed = layer(inputs)
+        again = layer(inputs)
+    kept = passed != 0
+    assert kept.float().mean().item() == pytest.approx(1 - share, abs=0.005)
+    assert torch.allclose(passed[kept], torch.tensor(3 / max(1 - share, 1e-9)), rtol=1e-3)
+    assert (inputs == 3).all()  # not written over
+    if 0 < share < 1:
+        assert not torch.equal(passed, again)
+        rows, columns = kept.float().mean(1), kept.float().mean(0)  # no row or column is favoured: 6 standard errors
+        assert (rows - (1 - share)).abs().max() < 6 * (share * (1 - share) / 333) ** 0.5
+        assert (columns - (1 - share)).abs().max() < 6 * (share * (1 - share) / 301) ** 0.5
+    if asks_gradient:
+        passed.sum().backward()
+        assert torch.allclose(inputs.grad, passed.detach() / 3)
+    assert torch.equal(layer.eval()(inputs), inputs)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_dropout_of_other_numbers_is_torchs(dtype):
+    inputs = torch.ones(64, 64, dtype=dtype)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        passed = Dropout(0.2)(inputs)
+        torch.manual_seed(0)
+        assert torch.equal(passed, nn.Dropout(0.2)(inputs))
+    assert Dropout(0.2)(torch.ones(0, 4)).shape == (0, 4)
 
 
 def test_temperature_divides_the_logits(tiny):

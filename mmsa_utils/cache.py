@@ -24,6 +24,7 @@ from .alignment import Features, extract_features
 from .checksums import sha256
 from .files import identity
 from .model import MultimodalSentimentModel
+from .runs import digest
 
 # What features are made by: another version of any of these makes another cache.
 _CODE = ("alignment", "cache", "data", "dishes", "encoders", "files", "phrases", "rules", "scenes")
@@ -119,19 +120,19 @@ def _sweep(folder: Path) -> None:
 @torch.no_grad()
 def _key(model: MultimodalSentimentModel, posts) -> str:
     """A digest of everything that the features depend on: code, packages, encoders, posts."""
-    digest = hashlib.sha256()
+    found = hashlib.sha256()
     for name in _CODE:
-        digest.update(sha256(Path(__file__).with_name(f"{name}.py")).encode())
-    digest.update(repr([version(name) for name in _PACKAGES]).encode())
+        found.update(sha256(Path(__file__).with_name(f"{name}.py")).encode())
+    found.update(repr([version(name) for name in _PACKAGES]).encode())
     for encoder in (model.text_encoder, model.image_encoder):
-        digest.update(repr(encoder).encode())
-        for name, tensor in encoder.state_dict().items():
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} {tensor.device.type}".encode())
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    digest.update(json.dumps(sorted(model.text_encoder.tokenizer.get_vocab().items())).encode())
-    digest.update(str(model.text_encoder.max_tokens).encode())
+        found.update(repr(encoder).encode())
+        state = encoder.state_dict()
+        found.update(f"{[(name, tensor.device.type) for name, tensor in state.items()]}".encode())
+        found.update(digest(*state.values()).encode())
+    found.update(json.dumps(sorted(model.text_encoder.tokenizer.get_vocab().items())).encode())
+    found.update(str(model.text_encoder.max_tokens).encode())
     ramp = np.arange(61 * 97 * 3, dtype=np.uint32).reshape(61, 97, 3) % 251  # shows how pictures are prepared
-    digest.update(model.image_encoder.preprocess([Image.fromarray(ramp.astype(np.uint8))]).numpy().tobytes())
-    digest.update(identity(posts).encode())
-    return digest.hexdigest()[:32]
+    found.update(model.image_encoder.preprocess([Image.fromarray(ramp.astype(np.uint8))]).numpy().tobytes())
+    found.update(identity(posts).encode())
+    return found.hexdigest()[:32]
 

@@ -55,7 +55,7 @@ EXERCISES: dict[str, str] = {
 }
 _MODULES = {"1": "posts", "2": "text", "3": "picture", "4": "fusion", "5": "training", "6": "alignment",
             "7": "conflict"}
-_MARKS = {"right": ("✓", GREEN), "wrong": ("✗", ORANGE), "not yet": ("…", GREY)}
+MARKS = {"right": ("✓", GREEN), "wrong": ("✗", ORANGE), "not yet": ("…", GREY)}
 
 # Set by `grading` in the process that runs a handed-in notebook: (name, answer) -> Verdict, asked in a check's place.
 referee: Callable[[str, Any], Verdict] | None = None
@@ -70,10 +70,10 @@ class Verdict:
     message: str
 
     def __repr__(self) -> str:
-        return f"{_MARKS[self.status][0]} Exercise {self.number}, {self.status}: {self.message}"
+        return f"{MARKS[self.status][0]} Exercise {self.number}, {self.status}: {self.message}"
 
     def _repr_html_(self) -> str:
-        mark, colour = _MARKS[self.status]
+        mark, colour = MARKS[self.status]
         return (f'<div role="status" style="border-left:4px solid {colour};padding:4px 10px;max-width:44em;'
                 f'line-height:1.4"><b><span aria-hidden="true">{mark}</span> Exercise {self.number}, {self.status}'
                 f"</b><br>{escape(self.message)}</div>")
@@ -204,7 +204,7 @@ def expect_value(given: Any, wanted: Any, mistakes: Mapping[str, Any] | None = N
 def expect_kind(given: Any, wanted: Any) -> None:
     """Refuse a result that is of another kind or shape than the wanted one, or not a number."""
     if isinstance(wanted, (str, dict)) or numbers(wanted) is None:
-        if type(given) is not type(wanted) and not isinstance(given, type(wanted)):
+        if not isinstance(given, type(wanted)):
             raise Refused(f"Expected {kind_of(wanted)}, got {kind_of(given)}.")
         return
     values = numbers(given)
@@ -215,6 +215,27 @@ def expect_kind(given: Any, wanted: Any) -> None:
     if not np.isfinite(values).all():
         raise Refused("There is a NaN or an infinity in the result. Is something divided by zero, or its logarithm "
                       "taken?")
+
+
+def expect_keys(given: Any, keys: Sequence) -> None:
+    """Refuse what is no dictionary, or lacks one of these keys."""
+    if not isinstance(given, Mapping) or not set(keys) <= set(given):
+        found = f"one with {', '.join(map(repr, given))}" if isinstance(given, Mapping) and given else kind_of(given)
+        raise Refused(f"Expected a dictionary with the keys {', '.join(map(repr, keys))}; got {found}.")
+
+
+def expect_shares(given: Any, keys: Sequence) -> dict[Any, float]:
+    """The accuracies that an experiment gives back, by name; refuses anything else than shares between 0 and 1."""
+    expect_keys(given, keys)
+    found = {}
+    for key in keys:
+        value = numbers(given[key])
+        if value is None or value.ndim:
+            raise Refused(f'"{key}" should be one number, an accuracy; it is {kind_of(given[key])}.')
+        if not 0 <= value <= 1:
+            raise Refused(f'"{key}" is {value:.4g}. An accuracy is a share, between 0 and 1.')
+        found[key] = float(value)
+    return found
 
 
 def numbers(value: Any) -> np.ndarray | None:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .checks import Refused, alike, compare, exercise, numbers
+from .checks import Refused, alike, compare, exercise, expect_shares, numbers
 from .metrics import calibration_error, interval
 
 
@@ -156,8 +156,10 @@ def four_readers(answer, rng: np.random.Generator) -> str:
     make = _tables(rng, stronger)
     train, validation, test = make(150), make(90), make(301)
 
+    names = ("text", "image", "both", "control")
+
     def ask(validation, labels):
-        return _accuracies(answer(train, validation, {**test, "labels": labels}))
+        return expect_shares(answer(train, validation, {**test, "labels": labels}), names)
 
     main = ask(validation, test["labels"])
     # Answers that do not depend on the test labels: as a post's label goes through all three, it is right exactly once.
@@ -189,7 +191,7 @@ def four_readers(answer, rng: np.random.Generator) -> str:
     if main[stronger] < main[weaker]:
         raise Refused("'text' and 'image' look swapped: on these posts, the one that you call weaker tells more.")
     parts = [{side: part[test["labels"] == label] for side, part in test.items()} for label in range(3)]
-    by_class = [(len(part["labels"]), _accuracies(answer(train, validation, part))) for part in parts]
+    by_class = [(len(part["labels"]), expect_shares(answer(train, validation, part), names)) for part in parts]
     # Counted class by class, where no shuffling changes a label, right answers add up to those of the whole test.
     pooled = {name: sum(n * row[name] for n, row in by_class) / len(test["labels"]) for name in main}
     if abs(pooled["both"] - main["both"]) < 1e-6 < abs(pooled["control"] - main["control"]):
@@ -222,16 +224,3 @@ def _tables(rng: np.random.Generator, stronger: str):
         return {**table, "labels": torch.from_numpy(labels)}
 
     return make
-
-
-def _accuracies(given) -> dict[str, float]:
-    """What the answer gave back, when it has the asked form."""
-    names = ("text", "image", "both", "control")
-    if not isinstance(given, dict) or set(given) != set(names):
-        found = f"the keys {list(given)}" if isinstance(given, dict) else f"a {type(given).__name__}"
-        raise Refused(f"Expected a dictionary with the keys {', '.join(names)}; got {found}.")
-    for name in names:
-        value = numbers(given[name])
-        if value is None or value.shape != () or not 0 <= value <= 1:
-            raise Refused(f"The accuracy of {name!r} is {given[name]}: expected a share between 0 and 1.")
-    return {name: float(numbers(given[name])) for name in names}

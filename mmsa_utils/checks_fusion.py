@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .checks import Refused, alike, compare, exercise, expect_kind, numbers
-from .checks_picture import shares
+from .checks import Refused, alike, compare, exercise, expect_kind, expect_shares, numbers
 from .model import join, mlp_head
 
 
@@ -243,9 +242,9 @@ def meet_or_add(answer, rng: np.random.Generator) -> str:
     """(text (n, t), picture (n, i), label (n,)) → accuracies {"sum", "products", "control"}, each on posts that its
     head has not learned from."""
     keys = ("sum", "products", "control")
-    coin = shares(answer(*made_up_posts(rng, "coin", 20)), keys)
-    add = shares(answer(*made_up_posts(rng, "add", 5)), keys)
-    meet = shares(answer(*made_up_posts(rng, "meet", 5)), keys)
+    coin = expect_shares(answer(*made_up_posts(rng, "coin", 20)), keys)
+    add = expect_shares(answer(*made_up_posts(rng, "add", 5)), keys)
+    meet = expect_shares(answer(*made_up_posts(rng, "meet", 5)), keys)
     for key in keys:
         if coin[key] > 0.66:
             raise Refused(f'We handed your experiment posts whose labels are thrown by a coin, and "{key}" came out as '

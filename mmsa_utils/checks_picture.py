@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .checks import NotYet, Refused, compare, exercise, kind_of, numbers
+from .checks import Refused, compare, exercise, expect_shares
 
 
 @exercise("3.1")
@@ -158,10 +158,10 @@ def food_or_table(answer, rng: np.random.Generator) -> str:
     """(features (n, width), good (n,), table (n,)) → accuracies {"usual", "swapped", "control"}, each on pictures that
     its probe has not learned from."""
     keys = ("usual", "swapped", "control")
-    blind = shares(answer(*made_up_feature(rng, 0, 0, 400)), keys)
-    food = shares(answer(*made_up_feature(rng, 4, 0, 12)), keys)
-    table = shares(answer(*made_up_feature(rng, 0, 4, 12)), keys)
-    both = shares(answer(*made_up_feature(rng, 3, 12, 5)), keys)
+    blind = expect_shares(answer(*made_up_feature(rng, 0, 0, 400)), keys)
+    food = expect_shares(answer(*made_up_feature(rng, 4, 0, 12)), keys)
+    table = expect_shares(answer(*made_up_feature(rng, 0, 4, 12)), keys)
+    both = expect_shares(answer(*made_up_feature(rng, 3, 12, 5)), keys)
     for key in keys:
         if blind[key] > 0.68:
             raise Refused(f'We handed your experiment a feature of pure noise, and "{key}" came out as '
@@ -193,26 +193,3 @@ def food_or_table(answer, rng: np.random.Generator) -> str:
                       "when it is tested?")
     return ("Your experiment tells apart four features whose knowledge we knew: of the food, of the table, of both, of "
             "neither. You can trust what it says about a real one.")
-
-
-def shares(given: object, keys: tuple[str, ...]) -> dict[str, float]:
-    """The accuracies that an experiment gives back, by name.
-
-    Raises:
-        Refused: if it is no dictionary of these names, or holds something else than shares between 0 and 1.
-    """
-    named = " and ".join([", ".join(f'"{key}"' for key in keys[:-1]), f'"{keys[-1]}"'])
-    if not isinstance(given, Mapping) or set(given) != set(keys):
-        have = "one with " + ", ".join(map(repr, given)) if isinstance(given, Mapping) else kind_of(given)
-        raise Refused(f"Expected a dictionary with {named}, got {have}.")
-    if any(given[key] is ... or given[key] is None for key in keys):
-        raise NotYet
-    found = {}
-    for key in keys:
-        value = numbers(given[key])
-        if value is None or value.ndim:
-            raise Refused(f'"{key}" should be one number, an accuracy; it is {kind_of(given[key])}.')
-        if not 0 <= value <= 1:
-            raise Refused(f'"{key}" is {value:.4g}. An accuracy is a share, between 0 and 1.')
-        found[key] = float(value)
-    return found

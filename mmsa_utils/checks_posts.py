@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
 
-from .checks import NotYet, Refused, compare, exercise, kind_of, numbers
+from .checks import Refused, compare, exercise, expect_keys, kind_of, numbers
 from .phrases import KINDS
 from .rules import judge
 
@@ -217,11 +216,7 @@ def peeking(answer, rng: np.random.Generator) -> str:
 def _one_run(answer, share: float, seed: int) -> tuple[float, float, float, float]:
     keys = ("reported", "honest", "posts", "new")
     given = answer(share, seed)
-    if not isinstance(given, Mapping) or not set(keys) <= set(given):
-        raise Refused(f"Expected a dictionary with the keys {', '.join(keys)}, got "
-                      f"{sorted(map(str, given)) if isinstance(given, Mapping) else kind_of(given)}.")
-    if any(given[key] is ... for key in keys):
-        raise NotYet
+    expect_keys(given, keys)
     values = [numbers(given[key]) for key in keys]
     if any(value is None or value.ndim for value in values):
         raise Refused("Expected one number under each key.")

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .checks import Refused, alike, compare, exercise, numbers
+from .checks import Refused, alike, compare, exercise, expect_keys, numbers
 from .training import loss_of
 
 
@@ -112,12 +112,9 @@ def chosen_run(answer, rng: np.random.Generator) -> str:
         return [{"epoch": epoch, **dict(zip(names, row))} for epoch, row in enumerate(table, start=1)]
 
     cases = [([{"rate": rate, "history": history()} for rate in (0.1, 0.01, 0.001)],) for _ in range(5)]
-    keys = {"rate", "epoch", "test_accuracy"}
+    keys = ("rate", "epoch", "test_accuracy")
     for case in cases:
-        given = answer(*case)
-        if not isinstance(given, dict) or given.keys() != keys:
-            found = sorted(given) if isinstance(given, dict) else type(given).__name__
-            raise Refused(f"Expected a dictionary with the keys rate, epoch and test_accuracy; got {found}.")
+        expect_keys(answer(*case), keys)
 
     def by(score, candidates=lambda history: history, report=lambda row, history: row["test_accuracy"]):
         def choose(runs):
@@ -232,10 +229,8 @@ def _clouds(rng: np.random.Generator):
 
 def _curve(given, sizes: list[int]) -> dict[int, list[float]]:
     """What the answer gave back, when it has the asked form."""
-    if not isinstance(given, dict) or set(given) != set(sizes):
-        found = f"the keys {list(given)}" if isinstance(given, dict) else f"a {type(given).__name__}"
-        raise Refused(f"Expected a dictionary with a key for each of the sizes {sizes}; got {found}.")
-    curve = {size: numbers(list(row) if isinstance(row, tuple) else row) for size, row in given.items()}
+    expect_keys(given, sizes)
+    curve = {size: numbers(given[size]) for size in sizes}
     for size, row in curve.items():
         if row is None or row.shape != (3,):
             raise Refused(f"For {size} posts, expected a list of three accuracies, one for each draw.")

@@ -12,10 +12,10 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from .checks import EXERCISES
-from .panels import GREEN, GREY, ORANGE
+from .checks import EXERCISES, MARKS
+from .panels import GREY
 
-_MARKS = {"right": ("✓", GREEN), "wrong": ("✗", ORANGE), None: ("·", GREY)}
+_MARKS = {**MARKS, None: ("·", GREY)}
 
 
 def where() -> Path | None:

@@ -282,6 +282,6 @@ WRONG = {
         (readers(rate=1e-6), "hardly learn"),
         (readers(percent=True), "between 0 and 1"),
         (lambda train, validation, test: [0.6, 0.5, 0.8, 0.33], "got a list"),
-        (lambda train, validation, test: {"text": 0.6, "image": 0.5, "both": 0.8}, "got the keys"),
+        (lambda train, validation, test: {"text": 0.6, "image": 0.5, "both": 0.8}, "got one with"),
     ],
 }

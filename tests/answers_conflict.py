@@ -314,5 +314,5 @@ WRONG = {
         (report(CLEAR[0], CLEAR[1][[0] * 5], CLEAR[2]), "reach `align`"),
         (report(CLEAR[0], CLEAR[1], CLEAR[1]), "one and the same"),
         (report(CLEAR[0], 2 * CLEAR[1], CLEAR[2]), "more than 0 and 1"),
-        ({"verdict": "hidden"}, "a dict with")],
+        ({"verdict": "hidden"}, "a dictionary with")],
 }

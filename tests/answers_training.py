@@ -243,7 +243,7 @@ WRONG = {
         (lambda runs: run_by_min(runs[:1]), "Only the first run"),
         (lambda runs: run_by_min(runs[-1:]), "Only the last run"),
         (lambda runs: run_by_min(runs)["test_accuracy"], "Expected a dictionary"),
-        (lambda runs: {"epoch": 1, "rate": 0.1}, "got ['epoch', 'rate']"),
+        (lambda runs: {"epoch": 1, "rate": 0.1}, "got one with 'epoch', 'rate'"),
     ],
     "learning_curve": [
         (curve(measured="train"), "other test labels are handed in"),
@@ -257,6 +257,6 @@ WRONG = {
         (curve(rows=lambda order, size: order[:20]), "take enough steps"),
         (curve(percent=True), "between 0 and 1"),
         (lambda train, validation, test, sizes: dict.fromkeys(sizes, 0.8), "list of three accuracies"),
-        (lambda train, validation, test, sizes: [[0.8] * 3] * len(sizes), "a key for each of the sizes"),
+        (lambda train, validation, test, sizes: [[0.8] * 3] * len(sizes), "a dictionary with the keys"),
     ],
 }

@@ -1,7 +1,6 @@
 """The command line: one JSON object on standard output, logs and errors on standard error, honest exit codes."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import helpers
 import pytest
-from helpers import food
+from helpers import food, quiet_environment
 
 from mmsa_utils.__main__ import _COMMANDS, main
 from mmsa_utils.alignment import align
@@ -125,9 +124,8 @@ def test_a_wrong_call_is_a_usage_error(words, capsys):
 
 def test_as_a_program(photo):
     """Through the front door, with the shipped model: what a reader types right after setup."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     words = [sys.executable, "-m", "mmsa_utils", "predict", "--text", "This burger is delicious!", "--image", photo]
-    done = subprocess.run([*words, "--json"], capture_output=True, text=True, env=environment, timeout=120)
+    done = subprocess.run([*words, "--json"], capture_output=True, text=True, env=quiet_environment(), timeout=120)
     assert done.returncode == 0, done.stderr
     answer = strict_json(done.stdout)
     assert set(answer) == {"label", "probs"}
@@ -264,9 +262,8 @@ def aligned(tmp_path_factory) -> tuple[dict, Path, str]:
     """A tiny correction phase: its report, where its model is, and what it said on standard error."""
     folder = tmp_path_factory.mktemp("aligned") / "out"
     words = ["align", "--posts", "120", "--test-posts", "60", "--seeds", "2", "--out", folder, "--json"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run([sys.executable, "-m", "mmsa_utils", *words], capture_output=True, text=True,
-                          env=environment, timeout=300)
+                          env=quiet_environment(), timeout=300)
     assert done.returncode == 0, done.stderr
     return strict_json(done.stdout), folder, done.stderr
 

@@ -2,19 +2,26 @@
 
 import json
 import math
+import multiprocessing
 import os
 import random
+import signal
 import statistics
+import threading
 import time
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tqdm import tqdm
 
 from mmsa_utils.data import FoodPosts, Post
 from mmsa_utils.model import PAIRS, MultimodalSentimentModel
+
+needs_fork = pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="no fork here")
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "this", "burger", "is", "delicious", "awful", "the", "soup", "!"]
 WIDTH = 16
@@ -107,6 +114,46 @@ def food(n: int = 24, split: str = "train", binary: bool = False) -> list[Post]:
 def quiet_environment() -> dict[str, str]:
     """The environment for another process of this very checkout, offline."""
     return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), "HF_HUB_OFFLINE": "1"}
+
+
+def _alone(work, *arguments) -> None:
+    tqdm.set_lock(threading.RLock())  # the one for several processes would be left behind by a kill
+    work(*arguments)
+
+
+def started(work, *arguments) -> multiprocessing.Process:
+    """Another process that is at work.
+
+    It is forked from a server that has imported everything and computed nothing: a fork of this process, whose
+    libraries have threads, hangs once in a while.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["mmsa_utils.cache", "mmsa_utils.encoders", "mmsa_utils.training",
+                                    "transformers.models.bert.modeling_bert",
+                                    "transformers.models.distilbert.modeling_distilbert",
+                                    "transformers.models.vit.modeling_vit"])
+    process = context.Process(target=_alone, args=(work, *arguments))
+    process.start()
+    return process
+
+
+def lasting(work, folder: Path) -> float:
+    """Seconds that the work takes in another process, given a new place in the folder."""
+    for turn in "ab":  # twice: the first one waits for the server to come up
+        start = time.perf_counter()
+        process = started(work, folder / turn)
+        process.join(60)
+        assert process.exitcode == 0
+    return time.perf_counter() - start
+
+
+def killed(after: float, work, *arguments) -> bool:
+    """Start the work in another process and kill -9 it after some seconds: whether that came before its end."""
+    process = started(work, *arguments)
+    time.sleep(after)
+    process.kill()
+    process.join(60)
+    return process.exitcode == -signal.SIGKILL
 
 
 def generators() -> tuple:

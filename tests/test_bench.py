@@ -33,7 +33,7 @@ def test_the_plain_loop_ends_as_good_as_align():
     features, held_out = bench.cached(600, 0, 64), bench.cached(400, 1, 64)
     features, held_out = (type(f)(20 * f.text, 20 * f.image, f.labels) for f in (features, held_out))
     ours, _ = align(features, held_out, epochs=6)
-    other = bench.plain_loop(features.fused(), features.labels, epochs=6)
+    other = bench.plain_loop(features, held_out, epochs=6)
     with torch.no_grad():
         plain = accuracy(probabilities_of(other(held_out.fused())), held_out.labels)
     assert accuracy(head_answers(ours, held_out), held_out.labels) == pytest.approx(plain, abs=0.08)
@@ -46,7 +46,9 @@ def test_posts_and_growth_are_counted():
     assert posts["two_processes"] > 0
     growth = bench.bench_growth(2)
     assert growth["posts"] == "2 to 32"
-    assert len(growth["seconds"]) == len(bench.GROWTH)
+    assert len(growth["seconds"]) == len(growth["memory_mb"]) == len(bench.GROWTH)
+    assert growth["memory_mb"] == sorted(growth["memory_mb"])
+    assert growth["memory_mb"][0] > 100
     assert growth["met"] == (max(growth["exponents"].values()) <= growth["aim"])
 
 

@@ -20,6 +20,7 @@ from . import metrics
 from .data import check_text, make_loader
 from .model import MultimodalSentimentModel, evaluating, join, mlp_head, probabilities_of
 from .runs import Run
+from .seeds import seeded
 from .training import check_labels, loss_of, progress
 
 BOTH = ("text", "image")
@@ -156,9 +157,8 @@ def align(train: Features, validation: Features, *, modalities: tuple[str, ...] 
     inputs, held_out = train.fused(modalities), validation.fused(modalities)
     mean = inputs.mean(0)
     std = inputs.sub_(mean).square().mean(0).sqrt().clamp(min=1e-6)
-    inputs.div_(std), held_out.sub_(mean).div_(std)  # columns on one scale are learned faster
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    inputs, held_out = inputs.div_(std), held_out.sub_(mean).div_(std)  # columns on one scale are learned faster
+    with seeded(seed):
         head = mlp_head(inputs.shape[-1], num_outputs, hidden, dropout)
         optimizer = torch.optim.AdamW(head.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
         run = Run(head, [optimizer], checkpoint, {"epochs": epochs, "batch size": batch_size, "features": [
@@ -207,8 +207,7 @@ def head_answers(head: nn.Module, features: Features, modalities: tuple[str, ...
 
 def random_head(width: int, num_outputs: int = 3, hidden: int = 256, dropout: float = 0.2, seed: int = 0) -> nn.Module:
     """A head that never learned anything. Over many seeds its accuracy is 1 / classes and its loss ln(classes)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return mlp_head(width, num_outputs, hidden, dropout)
 
 

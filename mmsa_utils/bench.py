@@ -26,6 +26,7 @@ from .alignment import Features, align, extract_features
 from .data import FoodPosts, make_loader
 from .metrics import accuracy
 from .model import PAIRS, MultimodalSentimentModel, probabilities_of
+from .seeds import seeded
 from .training import loss_of, progress, train
 
 WIDTH = 1536  # of the joined features at full size: 768 + 768
@@ -75,8 +76,7 @@ def plain_loop(features: Features, held_out: Features, epochs: int, batch_size: 
         return DataLoader(TensorDataset(posts.fused(), posts.labels), batch_size, shuffle=shuffle)
 
     width = features.text.shape[1] + features.image.shape[1]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         head = nn.Sequential(nn.Dropout(0.2), nn.Linear(width, 256), nn.ReLU(), nn.Dropout(0.2), nn.Linear(256, 256),
                              nn.ReLU(), nn.Dropout(0.2), nn.Linear(256, 3))
         optimizer = torch.optim.AdamW(head.parameters(), lr=2e-3, weight_decay=0.01)
@@ -164,8 +164,7 @@ def bare_training(model: MultimodalSentimentModel, loader: DataLoader, held_out:
     vectors = [p for p in model.parameters() if p.dim() <= 1]
     optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.01},
                                    {"params": vectors, "weight_decay": 0.0}], lr=1e-3, fused=True)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         model.train()
         for batch in loader:
             labels = batch.pop("labels")

@@ -77,12 +77,13 @@ class Run:
                    for name, value in settings.items()}}
 
     def _state(self) -> dict[str, Any]:
-        cuda = torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None
+        device = (torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else
+                  torch.mps.get_rng_state() if self.device.type == "mps" else None)
         return {"settings": self.settings, "history": self.history, "best_loss": self.best_loss,
                 "best_state": self.best_state, "net": self.net.state_dict(),
                 "parts": [part.get_state() if isinstance(part, torch.Generator) else part.state_dict()
                           for part in self.parts],
-                "random": torch.get_rng_state(), "random_cuda": cuda}
+                "random": torch.get_rng_state(), "random_device": device}
 
     def _restore(self) -> None:
         try:
@@ -102,8 +103,10 @@ class Run:
         for part, state in zip(self.parts, kept["parts"]):
             part.set_state(state) if isinstance(part, torch.Generator) else part.load_state_dict(state)
         torch.set_rng_state(kept["random"])
-        if kept["random_cuda"] is not None:
-            torch.cuda.set_rng_state(kept["random_cuda"], self.device)
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(kept["random_device"], self.device)
+        elif self.device.type == "mps":
+            torch.mps.set_rng_state(kept["random_device"])
 
 
 def write(path: Path, state: Any) -> None:

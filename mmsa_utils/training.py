@@ -14,6 +14,7 @@ from .files import identity
 from .metrics import summary
 from .model import MultimodalSentimentModel, evaluating, probabilities_of
 from .runs import Run
+from .seeds import seeded
 
 
 def best_device() -> torch.device:
@@ -112,9 +113,7 @@ def train(model: MultimodalSentimentModel, loader: DataLoader, validation: DataL
     mixed = device.type == "cuda"  # half precision is faster there; the scaler keeps small gradients from vanishing
     scaler = torch.amp.GradScaler(device.type, enabled=mixed)
     trained = [p for p in model.parameters() if p.requires_grad]
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    with seeded(seed, device):
         run = Run(model, [optimizer, schedule, scaler, loader.generator or torch.Generator()], checkpoint,
                   checkpoint and {"epochs": epochs, "warm-up or clipping": [warmup, clip],
                                   "batch size": loader.batch_size, "posts": identity(loader.dataset),

@@ -16,6 +16,7 @@ from .alignment import random_head
 from .data import PIXELS, Post, burger_example, make_post
 from .encoders import IMAGE_ENCODERS, SIZES, TEXT_ENCODERS, load_image_encoder, load_text_encoder
 from .model import PAIRS, join, mlp_head, probabilities_of
+from .seeds import seeded
 from .widgets import WIDE, Explorer, choice, slider
 
 if TYPE_CHECKING:
@@ -66,8 +67,7 @@ def head_stages(head: nn.Module, joined: Tensor, seed: int | None = None) -> lis
     head.train(seed is not None)
     stages, values = [], joined
     silenced = torch.zeros_like(values, dtype=torch.bool)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed or 0)
+    with seeded(seed or 0):
         for layer in [head] if isinstance(head, nn.Linear) else head:
             if isinstance(layer, nn.Dropout):
                 factors = layer(torch.ones_like(values))  # 0, or what makes up for the silenced ones
@@ -83,8 +83,7 @@ def head_stages(head: nn.Module, joined: Tensor, seed: int | None = None) -> lis
 @torch.no_grad()
 def training_logits(head: nn.Module, joined: Tensor) -> Tensor:
     """The logits of one post in PASSES passes with dropout on, (PASSES,)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         return head.train()(joined.expand(PASSES, -1)).squeeze(-1)
 
 

@@ -8,17 +8,20 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .files import FilePosts
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 it failed, 2 the call's words were off."""
     arguments = _parser().parse_args(argv)
-    if arguments.command == "doctor":
-        from . import doctor
-
-        return doctor.main(json=arguments.json)
     try:
+        if arguments.command == "doctor":
+            from . import doctor
+
+            return doctor.main(json=arguments.json)
         if arguments.command == "dashboard":
             from . import app
 
@@ -28,11 +31,12 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        kept = _unfinished(arguments)
-        print(f"\nstopped. What was done is kept in {kept}: the same command goes on from there."
-              if kept and kept.exists() else "\nstopped; nothing was kept (--out DIR keeps what is done).",
+    except MemoryError as error:
+        print(f"error: this machine's memory is not enough ({error}): ask for less, or close other programs.",
               file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\n{_stopped(arguments)}", file=sys.stderr)
         return 130
     if arguments.json:
         print(json.dumps(result))
@@ -45,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m mmsa_utils", description="Multimodal sentiment analysis.")
     commands = parser.add_subparsers(dest="command", required=True)
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--seed", type=int, default=0, help="of everything that is random (default 0)")
+    common.add_argument("--seed", type=_seed, default=0, help="of everything that is random (default 0)")
     common.add_argument("--json", action="store_true", help="print one JSON object; logs go to standard error")
     models = argparse.ArgumentParser(add_help=False)
     models.add_argument("--pair", default="distilbert+vit",
@@ -112,16 +116,17 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
     from .data import PIXELS, FoodPosts, make_loader
     from .files import load_posts
     from .model import MultimodalSentimentModel
-    from .training import best_device, evaluate, history_table, train
+    from .training import best_device, evaluate, history_table, progress, train
 
     binary = arguments.pair == "bert+resnet18" if arguments.binary is None else arguments.binary
     seed = arguments.seed
 
     def generated(n: int, split: str) -> list:
-        return list(FoodPosts(n, split, binary=binary, seed=seed, pixels=PIXELS[arguments.size]))
+        posts = FoodPosts(n, split, binary=binary, seed=seed, pixels=PIXELS[arguments.size])
+        return list(progress(posts, f"draw {split} posts"))
 
     if arguments.data:
-        posts = load_posts(arguments.data, arguments.anywhere)
+        posts = load_posts(arguments.data, arguments.anywhere, show_progress=True)
         train_posts, validation_posts, test_posts = _three_parts(posts, binary, seed)
     else:
         train_posts, validation_posts, test_posts = (
@@ -137,7 +142,7 @@ def _train(arguments: argparse.Namespace) -> dict[str, Any]:
                     checkpoint=arguments.out and _unfinished(arguments) / "run.safetensors")
     _log(history_table(history))
     result = {"pair": arguments.pair, "size": arguments.size, "history": history,
-              "test": evaluate(model, make_loader(test_posts, model, 64))}
+              "test": evaluate(model, make_loader(test_posts, model, 64), show_progress=True)}
     return _saved(model, arguments, result)
 
 
@@ -164,7 +169,7 @@ def _evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
     binary = model.num_outputs == 1
     result: dict[str, Any] = {}
     if arguments.data:
-        posts = _relabelled(load_posts(arguments.data, arguments.anywhere), binary)
+        posts = _relabelled(load_posts(arguments.data, arguments.anywhere, show_progress=True), binary)
     else:
         posts = FoodPosts(arguments.posts, arguments.split, binary=binary, seed=arguments.seed,
                           pixels=PIXELS[model.size])
@@ -218,6 +223,13 @@ _COMMANDS = {"train": _train, "align": _align, "evaluate": _evaluate, "predict":
              "grade": _grade, "colab": _colab}
 
 
+def _seed(word: str) -> int:
+    seed = int(word)
+    if not 0 <= seed < 2**32:
+        raise argparse.ArgumentTypeError(f"{seed} is no seed: expected a whole number from 0 to {2**32 - 1}")
+    return seed
+
+
 def _pair(name: str) -> tuple[str, str]:
     text, plus, image = name.partition("+")
     if not (text and plus and image):
@@ -225,25 +237,33 @@ def _pair(name: str) -> tuple[str, str]:
     return text, image
 
 
-def _relabelled(posts, binary: bool) -> list:
+def _relabelled(posts: FilePosts, binary: bool) -> FilePosts:
     """A reader's posts; for two classes without the neutral ones."""
-    from dataclasses import replace
+    from .files import FilePosts
 
     if not binary:
-        return list(posts)
-    return [replace(post, label=post.label // 2) for post in posts if post.label != 1]
+        return posts
+    kept = FilePosts([(text, image, label // 2) for text, image, label in posts.rows if label != 1])
+    if not kept.rows:
+        raise ValueError("all posts are neutral: expected negative or positive ones for a model with two classes.")
+    return kept
 
 
-def _three_parts(posts, binary: bool, seed: int) -> tuple[list, list, list]:
-    """Shuffle a reader's posts into 70 % for training, 15 % for validation and 15 % for the test."""
+def _three_parts(posts: FilePosts, binary: bool, seed: int) -> tuple[FilePosts, ...]:
+    """Shuffle a reader's posts into 70 % for training, 15 % for validation and 15 % for the test.
+
+    None of their pictures is held in memory: photos take some 40 MB each.
+    """
     import numpy as np
+
+    from .files import FilePosts
 
     posts = _relabelled(posts, binary)
     if len(posts) < 10:
         raise ValueError(f"{len(posts)} posts are too few to split into three parts: expected at least 10.")
     order = np.random.default_rng(seed).permutation(len(posts))
     ends = [round(0.7 * len(posts)), round(0.85 * len(posts))]
-    return tuple([posts[i] for i in part] for part in np.split(order, ends))
+    return tuple(FilePosts([posts.rows[i] for i in part]) for part in np.split(order, ends))
 
 
 def _check_out(folder: str | None) -> None:
@@ -259,6 +279,18 @@ def _unfinished(arguments: argparse.Namespace) -> Path | None:
     """Where work under way is kept, so that a start after an interruption goes on there; None without --out."""
     out = getattr(arguments, "out", None)
     return Path(out) / "unfinished" if out else None
+
+
+def _stopped(arguments: argparse.Namespace) -> str:
+    """What Ctrl-C has left, in a line."""
+    kept = _unfinished(arguments)
+    if kept and kept.is_dir() and any(path.name[0] != "." for path in kept.iterdir()):
+        return f"stopped. What was done is kept in {kept}: the same command goes on from there."
+    if kept:
+        return "stopped before anything was done that is worth keeping."
+    if "out" in arguments:
+        return "stopped; nothing was kept (--out DIR keeps what is done)."
+    return "stopped; there was nothing to keep."
 
 
 def _saved(model, arguments: argparse.Namespace, result: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ rule. As the table and the rule are known, so is the best accuracy that any read
 
 from __future__ import annotations
 
+import sys
 import zlib
 from dataclasses import dataclass
 
@@ -49,7 +50,7 @@ class SyntheticDataset(Dataset):
     classes = BINARY_LABELS
 
     def __init__(self, n: int = 100, seed: int = 0, pixels: int = 64):
-        self.n, self.seed, self.pixels = _checked_size(n), seed, pixels
+        self.n, self.seed, self.pixels = _checked_size(n), _checked_seed(seed), pixels
 
     def __len__(self) -> int:
         return self.n
@@ -88,7 +89,7 @@ class FoodPosts(Dataset):
             raise ValueError(f"split is {split!r}, expected one of {SPLITS}.")
         if not 0 <= label_noise <= 1:
             raise ValueError(f"label_noise is {label_noise}, expected a share between 0 and 1.")
-        self.n, self.split, self.seed, self.pixels = _checked_size(n), split, seed, pixels
+        self.n, self.split, self.seed, self.pixels = _checked_size(n), split, _checked_seed(seed), pixels
         self.label_noise = label_noise
         self.classes = BINARY_LABELS if binary else LABELS
         self.table = post_table(conflict, binary)
@@ -201,9 +202,17 @@ def _checked_label(post: Post, classes: int) -> int:
 
 
 def _checked_size(n: int) -> int:
-    if n < 1:
-        raise ValueError(f"n is {n}: expected at least one post.")
+    if not isinstance(n, (int, np.integer)) or n < 1:
+        raise ValueError(f"n is {n!r}: expected at least one post.")
+    if n > sys.maxsize:
+        raise ValueError(f"n is {n:.0e}: no data set is that long.")
     return n
+
+
+def _checked_seed(seed: int) -> int:
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"seed is {seed!r}: expected a whole number from 0.")
+    return seed
 
 
 def _checked_index(index: int, n: int) -> int:

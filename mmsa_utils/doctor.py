@@ -17,6 +17,7 @@ from json import dumps
 from pathlib import Path
 
 from .checksums import WEIGHTS, harmed, listed
+from .loading import in_short
 
 REINSTALL = "run `make run` again, or: python -m pip install -c constraints.txt -e ."
 
@@ -90,7 +91,7 @@ def check_torch_pair() -> Check:
         torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
         detail, ok = f"{torch.__version__} with {torchvision.__version__}", True
     except Exception as error:  # a mismatch shows as ImportError, RuntimeError or AttributeError
-        detail, ok = f"they do not load together: {_in_short(error)}", False
+        detail, ok = f"they do not load together: {in_short(error)}", False
     return Check("torch with torchvision", ok, detail, remedy)
 
 
@@ -101,7 +102,7 @@ def check_weights(folder: Path = WEIGHTS) -> Check:
         faults = harmed(folder)
         return Check("weights", not faults, "; ".join(faults) or f"{len(listed(folder))} files unharmed", remedy)
     except (OSError, ValueError) as error:  # the list itself is gone or garbled
-        return Check("weights", False, f"cannot read {folder / 'SHA256SUMS'}: {_in_short(error)}", remedy)
+        return Check("weights", False, f"cannot read {folder / 'SHA256SUMS'}: {in_short(error)}", remedy)
 
 
 def check_device() -> Check:
@@ -109,7 +110,7 @@ def check_device() -> Check:
     try:
         import torch
     except Exception as error:
-        return Check("device", False, f"torch does not load: {_in_short(error)}", REINSTALL)
+        return Check("device", False, f"torch does not load: {in_short(error)}", REINSTALL)
     if torch.cuda.is_available():
         return Check("device", True, f"CUDA, {torch.cuda.get_device_name()}")
     if torch.backends.mps.is_available():
@@ -137,11 +138,6 @@ def check_hub(seconds: float = 3.0) -> Check:
         except (OSError, ValueError) as error:
             # A hub that lacks this one model is a hub all the same.
             ok = isinstance(error, urllib.error.HTTPError) and error.code in (401, 404)
-            detail = detail if ok else f"{endpoint} does not answer: {_in_short(error)}"
+            detail = detail if ok else f"{endpoint} does not answer: {in_short(error)}"
     remedy = "only size='full' needs it: connect, set HTTPS_PROXY, or point HF_HOME and TORCH_HOME at filled caches"
     return Check("model hub", ok, detail, remedy, required=False)
-
-
-def _in_short(error: Exception) -> str:
-    """An error in one line: its kind and the start of what it says."""
-    return f"{type(error).__name__}: {error}".splitlines()[0][:160]

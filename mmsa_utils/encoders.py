@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,8 @@ from torch import Tensor, nn
 
 from .checksums import WEIGHTS, harmed
 from .files import to_rgb
-from .loading import ask_hub_once, explained, quiet
+from .loading import ask_hub_once, check_config, explained, quiet, tried
+from .seeds import seeded
 
 SIZES = ("mini", "full")
 TEXT_ENCODERS = {"bert": "bert-base-uncased", "distilbert": "distilbert-base-uncased"}
@@ -101,22 +103,27 @@ def load_text_encoder(name: str, size: str = "mini", pretrained: bool = True, se
         EncoderUnavailable: if the pretrained weights cannot be had; the message says what to do.
     """
     source = _source(name, size, TEXT_ENCODERS)
-    if not pretrained:
-        source_of_words = WEIGHTS / name if name in TEXT_ENCODERS else source
-        return TextEncoder(_random_net(name, size, source, seed), load_tokenizer(source_of_words))
     with explained(name, source):
+        if not pretrained:
+            source_of_words = WEIGHTS / name if name in TEXT_ENCODERS else source
+            return TextEncoder(_random_net(name, size, source, seed), load_tokenizer(source_of_words))
         net, tokenizer = _pretrained_net(source), load_tokenizer(source)
-    if not net.config.vocab_size / 2 < len(tokenizer) <= net.config.vocab_size:  # without its files it is made up
-        raise ValueError(f"the tokenizer of {source} knows {len(tokenizer)} word pieces and its model "
-                         f"{net.config.vocab_size}: expected the tokenizer files that belong to the model.")
-    return TextEncoder(net, tokenizer)
+        if not net.config.vocab_size / 2 < len(tokenizer) <= net.config.vocab_size:  # without its files it is made up
+            raise ValueError(f"the tokenizer of {source} knows {len(tokenizer)} word pieces and its model "
+                             f"{net.config.vocab_size}: expected the tokenizer files that belong to the model.")
+        encoder = TextEncoder(net, tokenizer)
+        if name not in TEXT_ENCODERS:
+            tried(lambda: encoder(**encoder.tokenize(["Hello"])))
+        return encoder
 
 
 def load_tokenizer(source: str | Path):
     """The tokenizer of a folder or hub name; code that comes with it is never run."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    tokenizer.chat_template = None  # unused here; before 5.10 its names are where files are saved: CVE-2026-9856
+    return tokenizer
 
 
 def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> ImageEncoder:
@@ -138,19 +145,18 @@ def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, s
         return _torchvision_resnet18(source, pretrained, seed)
     from transformers import ViTImageProcessor
 
-    if not pretrained:
-        net = _random_net(name, size, source, seed)
-        at_hub = name == "vit" and size == "full"  # ViTImageProcessor's defaults are this very model's
-        processor = ViTImageProcessor() if at_hub else _processor(source)
-    else:
-        with explained(name, source):
-            net = _pretrained_net(source)
-            processor = _processor(source)
+    with explained(name, source):
+        if pretrained:
+            net, processor = _pretrained_net(source), _processor(source)
+        else:
+            net = _random_net(name, size, source, seed)
+            at_hub = name == "vit" and size == "full"  # ViTImageProcessor's defaults are this very model's
+            processor = ViTImageProcessor() if at_hub else _processor(source)
     width = getattr(net.config, "hidden_size", None) or getattr(net.config, "hidden_sizes", [0])[-1]
     encoder = ImageEncoder(net, lambda images: processor(images=images, return_tensors="pt")["pixel_values"], width)
-    if not width:  # the configurations of some (EfficientNet, MobileNet) do not say it: a blank picture does
-        with torch.no_grad():
-            encoder.width = encoder(encoder.preprocess([Image.new("RGB", (64, 64))])).shape[-1]
+    if name not in IMAGE_ENCODERS:  # the configurations of some (EfficientNet, MobileNet) do not say their width
+        with explained(name, source):
+            encoder.width = tried(lambda: encoder(encoder.preprocess([Image.new("RGB", (64, 64))])))
     return encoder
 
 
@@ -163,15 +169,24 @@ def _processor(source: str | Path) -> Callable:
 def _source(name: str, size: str, known: dict[str, str]) -> str | Path:
     """Where a model's files are: a folder, or a name at the hub."""
     if size not in SIZES:
-        raise ValueError(f'size is {size!r}, expected "mini" or "full".')
+        raise ValueError(f'size is {repr(size)[:60]}, expected "mini" or "full".')
+    if not isinstance(name, str):
+        raise ValueError(f"an encoder's name is {name!r}: expected a string, one of {', '.join(known)}, a folder or a "
+                         "hub name.")
     if name in known:
         return known[name] if size == "full" else WEIGHTS / name
-    if name and Path(name).is_dir():
+    if os.path.isdir(name):  # unlike Path.is_dir, it refuses no name, however long
         return Path(name)
     if "/" not in name or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise ValueError(f"no encoder and no folder is called {name!r}: expected one of {', '.join(known)}, an "
+        raise ValueError(f"no encoder and no folder is called {name[:200]!r}: expected one of {', '.join(known)}, an "
                          "existing folder with a Hugging Face model, or a hub name such as owner/model.")
     return name
+
+
+def _is_ours(source: str | Path) -> bool:
+    """Whether this is one of the encoders of the course, and no stranger's."""
+    return (source in (*TEXT_ENCODERS.values(), *IMAGE_ENCODERS.values()) if isinstance(source, str)
+            else source.parent == WEIGHTS)
 
 
 def _pretrained_net(source: str | Path) -> nn.Module:
@@ -182,6 +197,8 @@ def _pretrained_net(source: str | Path) -> nn.Module:
         ask_hub_once(source)
     elif source.parent == WEIGHTS:
         check_weights(source)
+    if not _is_ours(source):
+        check_config(source)
     with quiet(), torch.random.fork_rng(devices=[]):  # what a checkpoint lacks (a pooler) is drawn at random
         net, report = AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="eager",
                                                 use_safetensors=True, trust_remote_code=False,
@@ -200,9 +217,10 @@ def _random_net(name: str, size: str, source: str | Path, seed: int) -> nn.Modul
     # The defaults of these three classes are the configurations of the full-size models.
     at_hub = {"bert": BertConfig, "distilbert": DistilBertConfig, "vit": ViTConfig}
     full = name in at_hub and size == "full"
+    if not (full or _is_ours(source)):
+        check_config(source)
     config = at_hub[name]() if full else AutoConfig.from_pretrained(source, trust_remote_code=False)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         net = AutoModel.from_config(config, dtype=torch.float32, attn_implementation="eager")
     return _without_pooler(net).eval()
 
@@ -219,8 +237,7 @@ def _torchvision_resnet18(source: str, pretrained: bool, seed: int) -> ImageEnco
     from torchvision.models import ResNet18_Weights, resnet18
 
     weights = ResNet18_Weights.IMAGENET1K_V1
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         net = resnet18(weights=None)
     if pretrained:
         with explained("resnet18", source):

@@ -15,11 +15,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from .checksums import sha256
-from .data import FoodPosts, Post, SyntheticDataset, is_blank
+from .data import FoodPosts, Post, SyntheticDataset, check_text, is_blank
 from .rules import LABELS
 
 MAX_PIXELS = 40_000_000  # more than a phone's photo, less than a decompression bomb
 MAX_BYTES = 5 * 2**20  # of an uploaded file
+#: What pictures are saved in. Pillow knows more, whose readers are rarely looked at; for EPS it starts Ghostscript.
+FORMATS = ("PNG", "JPEG", "MPO", "GIF", "WEBP", "AVIF", "BMP", "TIFF", "JPEG2000", "PPM", "ICO")
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -86,8 +88,9 @@ def picture_from_bytes(data: bytes, name: str = "the file") -> Image.Image:
 
 def _decoded(source: Path | io.BytesIO, name: str) -> Image.Image:
     """A picture as RGB; its size is checked in the header, before a pixel is decoded."""
+    Image.init()  # a Pillow may come without some
     try:
-        with Image.open(source) as image:
+        with Image.open(source, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise ValueError(f"{width} x {height} pixels, expected at most {MAX_PIXELS // 10**6} megapixels")
@@ -95,7 +98,7 @@ def _decoded(source: Path | io.BytesIO, name: str) -> Image.Image:
     except UnidentifiedImageError as error:  # its own message would name an object in memory
         raise ValueError(f"{name} cannot be read as a picture (of no known kind): save it again as JPEG or PNG."
                          ) from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # what a damaged file sets off in the readers of all these formats has no kind in common
         raise ValueError(f"{name} cannot be read as a picture ({error}): save it again as JPEG or PNG.") from error
 
 
@@ -115,7 +118,7 @@ class FilePosts(Dataset):
         return Post(text, open_picture(image), label)
 
 
-def load_posts(path: str | Path, anywhere: bool = False) -> FilePosts:
+def load_posts(path: str | Path, anywhere: bool = False, show_progress: bool = False) -> FilePosts:
     """Load your own posts from a table.
 
     Args:
@@ -124,6 +127,7 @@ def load_posts(path: str | Path, anywhere: bool = False) -> FilePosts:
             positive, or 0, 1 or 2.
         anywhere: allow pictures outside of the table's folder. Without it a table from a stranger cannot reach for
             the other files of this machine.
+        show_progress: every picture is opened once, to be sure of it; show how many are left.
 
     Returns:
         A data set of `Post`.
@@ -132,11 +136,13 @@ def load_posts(path: str | Path, anywhere: bool = False) -> FilePosts:
         FileNotFoundError: if there is no such file.
         ValueError: if it is empty or not such a table, or naming each faulty row (the CSV header is row 1).
     """
+    from tqdm.auto import tqdm
+
     path = Path(path)
     if not _is_file(path):
         raise FileNotFoundError(f"there is no file {path}: expected a CSV or JSON-lines table of posts.")
     rows, faults = [], []
-    for number, record in _records(path):
+    for number, record in tqdm(list(_records(path)), desc="check", disable=not show_progress, leave=False):
         try:
             rows.append(_checked(record, path.parent, anywhere))
         except (ValueError, FileNotFoundError) as error:
@@ -160,10 +166,12 @@ def _records(path: Path) -> Iterator[tuple[int, dict]]:
     except UnicodeDecodeError as error:
         raise ValueError(f"{path.name} is not UTF-8 text ({error}): save it with that encoding.") from error
     if path.suffix.lower() == ".csv":
+        reader, rows = csv.reader(io.StringIO(text, newline=""), strict=True), []
         try:
-            rows = list(csv.reader(io.StringIO(text, newline="")))
+            rows.extend(reader)
         except csv.Error as error:
-            raise ValueError(f"{path.name} cannot be taken apart ({error}): is a quotation mark left open?") from error
+            raise ValueError(f"{path.name} cannot be taken apart in row {len(rows) + 1} ({error}): is a quotation mark "
+                             "left open, or alone in a text? Within quoted texts write it twice.") from error
         header = rows[0] if rows else []
         missing = {"text", "image", "label"} - set(header)
         if missing:
@@ -172,13 +180,18 @@ def _records(path: Path) -> Iterator[tuple[int, dict]]:
         twice = {name for name in ("text", "image", "label") if header.count(name) > 1}
         if twice:
             raise ValueError(f"{path.name} has the column {', '.join(sorted(twice))} more than once: keep one.")
-        yield from ((number, dict(zip(header, row))) for number, row in enumerate(rows[1:], start=2) if row)
+        for number, row in enumerate(rows[1:], start=2):
+            if any(row[len(header):]):
+                raise ValueError(f"{path.name} row {number} has {len(row)} cells, and the header {len(header)}: put "
+                                 "texts with commas in quotation marks.")
+            if row:
+                yield number, dict(zip(header, row))
         return
     for number, line in enumerate(text.split("\n"), start=1):  # splitlines would break at other marks within a text
         if line.strip():
             try:
                 record = json.loads(line)
-            except (json.JSONDecodeError, RecursionError) as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"{path.name} row {number} is not JSON ({error}).") from error
             if not isinstance(record, dict):
                 raise ValueError(f"{path.name} row {number} is not an object with text, image and label.")
@@ -186,27 +199,36 @@ def _records(path: Path) -> Iterator[tuple[int, dict]]:
 
 
 def _checked(record: dict, folder: Path, anywhere: bool) -> tuple[str, Path, int]:
-    text, image, label = (str(record.get(key) if record.get(key) is not None else "").strip()
-                          for key in ("text", "image", "label"))
+    given = [record.get(key) for key in ("text", "image", "label")]
+    for key, value in zip(("text", "image"), given):
+        if value is not None and not isinstance(value, str):
+            raise ValueError(f"{key} is {repr(value)[:60]}: expected a string.")
+    text, image, label = ("" if value is None else str(value).strip() for value in given)
     if is_blank(text):
         raise ValueError("the text is empty: expected at least one word.")
+    check_text(text, "the text")
     if not image:
         raise ValueError("no picture is named: expected a path relative to the table.")
+    if len(image) > 1000:
+        raise ValueError(f"the picture's path has {len(image)} characters: expected one relative to the table.")
     if not (anywhere or _is_within(image, folder)):
-        raise ValueError(f"the picture {image} may lie outside of the table's folder: name it relative to the table, "
-                         "or allow any path with anywhere=True (--anywhere).")
+        raise ValueError(f"the picture {image[:200]} may lie outside of the table's folder: name it relative to the "
+                         "table, or allow any path with anywhere=True (--anywhere).")
     open_picture(folder / image)
     names = {name: i for i, name in enumerate(LABELS)} | {str(i): i for i in range(len(LABELS))}
     if label.lower() not in names:
-        raise ValueError(f"label is {label!r}: expected {', '.join(LABELS)}, or 0, 1, 2.")
+        raise ValueError(f"label is {label[:60]!r}: expected {', '.join(LABELS)}, or 0, 1, 2.")
     return text, folder / image, names[label.lower()]
 
 
 def _is_within(image: str, folder: Path) -> bool:
     """Whether a path is relative, without steps upwards, and not a link that leads out of the folder."""
     path = Path(image)
-    return not (path.is_absolute() or path.drive or ".." in path.parts) and (
-        (folder / path).resolve().is_relative_to(folder.resolve()))
+    try:
+        return not (path.is_absolute() or path.drive or ".." in path.parts) and (
+            (folder / path).resolve().is_relative_to(folder.resolve()))
+    except (OSError, ValueError, RuntimeError):  # a loop of links, no name for a file: it will not be opened either
+        return True
 
 
 def identity(posts) -> str:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import math
 import os
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -59,7 +61,7 @@ def grade(folder: str | Path, out: str | Path, seconds: float = 300, memory: flo
         import psutil  # noqa: F401
     except ImportError as error:
         raise ValueError(f'grading needs psutil ({error}): pip install "mmsa-utils[notebooks]".') from error
-    if min(seconds, memory, jobs) <= 0:
+    if not min(seconds, memory, jobs) > 0 or not math.isfinite(seconds + memory):
         raise ValueError(f"--seconds {seconds:g}, --memory {memory:g}, --jobs {jobs}: expected numbers above 0.")
     # All are read, and all checks imported, before the first one runs: what runs can change neither.
     handed_in = find(Path(folder))
@@ -70,7 +72,7 @@ def grade(folder: str | Path, out: str | Path, seconds: float = 300, memory: flo
     log(f"{len(handed_in)} notebooks; kept off the network by "
         f"{'the system' if isolation() else 'their own process only: see docs/grading.md'}")
     rows: list[dict | None] = [None] * len(handed_in)
-    stop = threading.Event()
+    stop, begun = threading.Event(), time.monotonic()
 
     def graded(item: HandIn) -> dict[str, Any]:
         return row_of(item, Run(item.problem) if item.problem else run(item.cells, seconds, memory, stop))
@@ -84,8 +86,10 @@ def grade(folder: str | Path, out: str | Path, seconds: float = 300, memory: flo
                     save(rows, out)
                 except OSError as error:  # on Windows, while a spreadsheet has it open; there are more chances
                     log(f"{out} cannot be written now ({error.strerror}): close it")
-                log(f"[{done}/{len(rows)}] {row['file']}: {row['solved']} of {row['of']} right, {row['seconds']} s, "
-                    f"{row['memory MB']} MB{'; ' * bool(row['remark'])}{row['remark']}")
+                left = math.ceil((time.monotonic() - begun) / done * (len(rows) - done) / 60)
+                log(f"[{done}/{len(rows)}{f', about {left} min left' if left else ''}] {row['file']}: {row['solved']} "
+                    f"of {row['of']} right, {row['seconds']} s, {row['memory MB']} MB{'; ' * bool(row['remark'])}"
+                    f"{row['remark']}")
         except BaseException:  # Ctrl-C above all: end what runs, and begin nothing more
             stop.set()
             pool.shutdown(cancel_futures=True)

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from .data import check_text
 from .encoders import WEIGHTS, check_weights, load_image_encoder, load_text_encoder, load_tokenizer
 from .loading import explained, in_short
+from .seeds import seeded
 
 _ENCODERS = ("text_encoder.", "image_encoder.")  # how their weights' names begin
 #: The two named systems of the course: pair -> (text encoder, image encoder).
@@ -114,8 +115,7 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
         self.image_encoder = load_image_encoder(image, size, pretrained, seed)
         self.size, self.num_outputs = size, num_outputs
         self.width = self.text_encoder.width + self.image_encoder.width
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed graphics cards too
+        with seeded(seed):
             self.head = mlp_head(self.width, num_outputs, hidden, dropout)
         # Logits are divided by the temperature; it stays 1 until `fit_temperature` finds a better one.
         self.register_buffer("temperature", torch.ones(()))

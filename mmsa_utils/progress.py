@@ -31,11 +31,17 @@ def read() -> dict[str, dict]:
     path = where()
     try:
         found = json.loads(path.read_text(encoding="utf8")) if path else {}
-    except (OSError, ValueError):  # not there yet, or spoiled: a reader's card is not worth stopping for
+    except (OSError, ValueError, RecursionError):  # not there yet, or spoiled: a card is not worth stopping for
         return {}
     if not isinstance(found, dict):
         return {}
-    return {number: row for number, row in found.items() if isinstance(row, dict) and number in EXERCISES}
+    return {number: row for number, row in found.items() if number in EXERCISES and _is_row(row)}
+
+
+def _is_row(row: object) -> bool:
+    """Whether this is what `record` writes; anything else counts as not tried."""
+    return (isinstance(row, dict) and {"status", "tries", "solved"} <= set(row) and row["status"] in ("right", "wrong")
+            and type(row["tries"]) is int and 0 <= row["tries"] < 10**6 and isinstance(row["solved"], (str, type(None))))
 
 
 def record(number: str, status: str) -> None:
@@ -45,8 +51,8 @@ def record(number: str, status: str) -> None:
         return
     rows = read()
     row = rows.get(number, {"status": status, "tries": 0, "solved": None})
-    if row.get("solved") is None:
-        row = {"status": status, "tries": row.get("tries", 0) + 1,
+    if row["solved"] is None:
+        row = {"status": status, "tries": row["tries"] + 1,
                "solved": date.today().isoformat() if status == "right" else None}
     rows[number] = row
     try:

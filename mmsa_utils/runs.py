@@ -20,6 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from .loading import in_short
+
 
 class Run:
     """Keeps the epoch with the lowest validation loss of a network in training.
@@ -146,8 +148,8 @@ def read(path: Path) -> Any:
             if file.metadata()["sum"] != _sum(plain, tensors):
                 raise ValueError("its checksum differs")
         return _unpacked(json.loads(plain), tensors)
-    except (OSError, SafetensorError, ValueError, LookupError) as error:
-        raise ValueError(f"{path} is damaged ({error}).") from error
+    except (OSError, SafetensorError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged ({in_short(error)}).") from error
 
 
 def digest(*tensors: Tensor) -> str:

@@ -56,6 +56,9 @@ class Explorer(ipywidgets.VBox):
     def refresh(self, change: Any = None) -> None:
         """Show the view of the controls as they stand."""
         values = {name: control.value for name, control in self.controls.items() if control.has_trait("value")}
+        for name, value in values.items():
+            if isinstance(value, str):  # half of a character, which a browser may send, is none
+                values[name] = value.encode("utf8", "replace").decode("utf8")
         try:
             self.view.value = self._view(**values)
         except ValueError as error:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from . import panels, plots
+from .data import is_blank
 from .encoders import TextEncoder, masked_mean
 from .widgets import WIDE, Explorer, slider
 
@@ -51,7 +52,7 @@ def read_text(encoder: TextEncoder, text: str, padding: int = 0, masked: bool = 
     Raises:
         ValueError: for an empty text.
     """
-    if not text.strip():
+    if is_blank(text):
         raise ValueError("The text is empty: type at least one word.")
     ids = encoder.tokenize([text.strip()[:MAX_CHARACTERS]])["input_ids"][0]
     full = len(ids) == encoder.max_tokens

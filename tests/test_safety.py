@@ -1,11 +1,11 @@
 """Nothing that comes from outside can run: no pickles, no foreign code, no network, nothing left behind."""
 
 import ast
+import contextlib
+import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import helpers
@@ -36,6 +36,8 @@ def unsafe(source: str) -> list[str]:
         name, given = ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
         if name in ("torch.load", "torch.jit.load", "torch.hub.load", "eval", "exec", "os.system", "__import__"):
             found.append(name)
+        if name.endswith("get_state_dict") and given.get("weights_only") != "True":  # torchvision's reads pickles
+            found.append(f"{name} without weights_only=True")
         if name in ("np.load", "numpy.load", "np.save") and given.get("allow_pickle") != "False":
             found.append(f"{name} without allow_pickle=False")
         if re.fullmatch(r"Auto\w+\.from_pretrained", name) and given.get("trust_remote_code") != "False":
@@ -53,8 +55,18 @@ def test_no_module_runs_what_it_reads(path):
     assert found == []
 
 
+@pytest.mark.parametrize("path", sorted((PACKAGE.parent / "tools").glob("*.py")), ids=lambda path: path.stem)
+def test_no_script_of_the_tools_does_either(path):
+    allowed = {"pretrain_image": ["torch.load"],  # of a package's own file, with weights_only=True
+               "claims": ["exec"]}.get(path.stem, [])  # of the course's own notebooks
+    text = path.read_text(encoding="utf8")
+    assert unsafe(text) == allowed
+    assert text.count("torch.load(") == text.count("weights_only=True")
+
+
 @pytest.mark.parametrize("source", [
-    "import pickle", "from joblib import load", "torch.load(path)", "np.load(path)", "np.load(p, allow_pickle=True)",
+    "import pickle", "weights.get_state_dict(progress=False)",
+    "from joblib import load", "torch.load(path)", "np.load(path)", "np.load(p, allow_pickle=True)",
     "eval(text)", "AutoModel.from_pretrained(name)", "AutoTokenizer.from_pretrained(name, trust_remote_code=True)",
     "subprocess.run(text, shell=True)", "os.system(text)", "net.load(x, trust_remote_code=flag)"])
 def test_the_search_finds(source):
@@ -84,6 +96,40 @@ def test_a_strangers_model_folder_runs_no_code(tmp_path, kind, own_type):
     else:
         load(str(folder))  # a known architecture needs no code of its own: it is passed over
     assert not (folder / "ran").exists()
+
+
+FOREIGN = {  # what versions of transformers before 5.5 have run in spite of trust_remote_code=False
+    "CVE-2026-4372": {"_attn_implementation_internal": "stranger/kernels"},
+    "within": {"text_config": {"_attn_implementation_internal": "stranger/kernels"}},
+    "experts": {"_experts_implementation_internal": "stranger/kernels"},
+    "CVE-2026-5241": {"keypoint_detector_config": {"trust_remote_code": True}},
+    "in a list": {"parts": [{"trust_remote_code": True}]},
+}
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+@pytest.mark.parametrize("trick", FOREIGN)
+@pytest.mark.parametrize("kind", ["text", "image"])
+def test_a_configuration_that_asks_for_foreign_code_is_refused(tmp_path, monkeypatch, kind, trick, pretrained):
+    save, load = {"text": (helpers.save_text, load_text_encoder),
+                  "image": (helpers.save_image, load_image_encoder)}[kind]
+    folder = save(tmp_path / "stranger")
+    helpers.edit_json(folder / "config.json", **FOREIGN[trick])
+    for name in ("AutoModel.from_pretrained", "AutoModel.from_config"):
+        monkeypatch.setattr(f"transformers.{name}", lambda *a, **o: pytest.fail("transformers got it"))
+    with pytest.raises(ValueError, match="stranger asks for foreign code .*: it is not loaded"):
+        load(str(folder), pretrained=pretrained)
+
+
+def test_a_strangers_chat_template_cannot_name_a_place(tmp_path):
+    """CVE-2026-9856: before transformers 5.10, saving wrote where the name of a template led."""
+    folder = helpers.save_text(tmp_path / "in" / "stranger")
+    helpers.edit_json(folder / "tokenizer_config.json", chat_template=[
+        {"name": "default", "template": "x"}, {"name": "../../../escaped", "template": "x"}])
+    encoder = load_text_encoder(str(folder))
+    assert encoder.tokenizer.chat_template is None
+    encoder.tokenizer.save_pretrained(tmp_path / "out" / "tokenizer")
+    assert [path.name for path in tmp_path.rglob("*escaped*")] == []
 
 
 class Bomb:
@@ -149,8 +195,30 @@ assert main(["evaluate", "--model", words + "/a", "--posts", "8"]) == 0
     assert left == []
 
 
-def test_temporary_places_are_private(tmp_path):
-    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
-        assert shutil.os.name == "nt" or Path(folder).stat().st_mode & 0o077 == 0
-    for path in MODULES:
-        assert not re.search(r"mktemp\(", path.read_text(encoding="utf8").replace("mkdtemp(", "")), path.name
+@pytest.mark.skipif(os.name == "nt", reason="there are no such permissions there")
+@pytest.mark.parametrize("ends", ["well", "in an error", "with Ctrl-C"])
+def test_temporary_places_are_private_and_removed(tmp_path, monkeypatch, ends):
+    """The work on a cache, which makes its own; everybody else lets Python's TemporaryDirectory or -File do it."""
+    from mmsa_utils import cache
+
+    seen, extract = [], cache.extract_features
+
+    def looked_at(model, posts, batch_size, show_progress, folder):
+        seen.append(folder.stat().st_mode & 0o777)
+        if ends != "well":
+            raise KeyboardInterrupt if ends == "with Ctrl-C" else ValueError
+        return extract(model, posts, batch_size, show_progress, folder)
+
+    monkeypatch.setattr(cache, "extract_features", looked_at)
+    with contextlib.suppress(ValueError, KeyboardInterrupt):
+        cache.cached_features(helpers.mini(), helpers.food(2), tmp_path, show_progress=False)
+    assert seen == [0o700]
+    assert [path.name[:9] for path in tmp_path.iterdir()] == (["features-"] if ends == "well" else [])
+
+
+def test_no_module_makes_temporary_places_that_others_can_read():
+    kinds = {"TemporaryDirectory", "TemporaryFile", "NamedTemporaryFile", "mkdtemp"}  # 0700 and 0600
+    for path in [*MODULES, *(PACKAGE.parent / "tools").glob("*.py")]:
+        text = path.read_text(encoding="utf8")
+        assert set(re.findall(r"tempfile\.(\w+)", text)) <= kinds, path.name
+        assert "/tmp" not in text, path.name

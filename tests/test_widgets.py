@@ -65,6 +65,15 @@ def test_what_the_view_refuses_becomes_a_note_and_goes_away_again():
     assert "something" in explorer.view.value
 
 
+def test_half_a_character_from_the_browser_can_be_read_and_shown():
+    controls = {"text": ipywidgets.Text("good")}
+    explorer = Explorer("An explorer", controls, lambda text: panels.paragraph(text),
+                        lambda: DisplayImage(PIXEL.getvalue(), alt="a black dot"))
+    explorer.text.value = "good \ud83d"
+    assert "good ?" in explorer.view.value
+    assert explorer.view.value.encode("utf8")
+
+
 def test_other_errors_are_not_hidden():
     def view(size, kind):
         raise KeyError("a bug")

@@ -132,7 +132,7 @@ def test_a_long_text_fills_the_encoder_and_leaves_no_room_for_padding():
     assert len(almost.tokens) == bert().max_tokens
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\n"])
+@pytest.mark.parametrize("text", ["", "   ", "\n", "\0", "\u200b"])
 def test_an_empty_text_is_refused(text):
     with pytest.raises(ValueError, match="type at least one word"):
         read_text(bert(), text)

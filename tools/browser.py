@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from stopping import leave
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ELSEWHERE = {
     "darwin": ("/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -95,4 +97,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main)

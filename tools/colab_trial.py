@@ -20,6 +20,7 @@ from pathlib import Path
 
 import make_wheel
 import run_notebooks
+from stopping import leave
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / "build" / "colab"
@@ -148,4 +149,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(lambda: main(sys.argv[1:]), "counts.json holds the notebooks with a line above")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from stopping import leave
 
 from mmsa_utils import LABELS, burger_example, load_model, scenes
 from mmsa_utils.plots import BLUE, LABEL_COLOURS, ORANGE, PURPLE
@@ -71,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    leave(main)

@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from stopping import leave
+
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "build" / "book"
 
@@ -26,6 +28,7 @@ def build(book: Path = BOOK) -> subprocess.CompletedProcess:
 
 
 def main() -> int:
+    print("Building the book: a minute or two.", flush=True)
     start = time.monotonic()
     done = build()
     print(done.stdout + done.stderr, end="")
@@ -38,4 +41,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main, "the book is not whole")

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
+from stopping import leave
 from torch import nn
 from torch.nn import functional as F
 from tqdm import tqdm
@@ -186,7 +188,7 @@ def make_data(work: Path, font_path: str) -> dict[str, np.ndarray]:
     """Pictures and what to learn from each; NaN or -100 where a picture has no such target. Kept in ``work``."""
     path = work / "pretrain_image.npz"
     if path.exists():
-        return dict(np.load(path))
+        return dict(np.load(path, allow_pickle=False))
     rng = np.random.default_rng(SEED)
     RECIPES.update(abstract_recipes(96, rng))
     abstract = [name for name in RECIPES if name not in DISHES]
@@ -208,7 +210,8 @@ def make_data(work: Path, font_path: str) -> dict[str, np.ndarray]:
     }
     taught = np.r_[:TAUGHT, DRAWN:DRAWN + none]
     data["teacher"][taught] = teacher_features(data["pictures"][taught])
-    np.savez(path, **data)
+    np.savez(work / "unfinished.npz", **data)
+    os.replace(work / "unfinished.npz", path)  # whole or not at all
     return data
 
 
@@ -355,7 +358,7 @@ def evaluate(work: Path, out: Path) -> dict:
             folder = out / name
             if kind == "pretrained" and not folder.exists():
                 continue
-            network = AutoModel.from_pretrained(folder, dtype=torch.float32, **(
+            network = AutoModel.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False, **(
                 {"add_pooling_layer": False} if name == "vit" else {})) if kind == "pretrained" else build(name)
             x = [embed(network.eval(), pictures) for pictures, _, _ in sets]
             probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(x[0], sets[0][1])
@@ -370,7 +373,7 @@ def evaluate(work: Path, out: Path) -> dict:
                                 for a in range(-2, 3)]
             report[f"{name} {kind}"] = row
             print(name, kind, json.dumps(row), flush=True)
-            np.save(work / f"guess_{name}_{kind}.npy", guesses[2])
+            np.save(work / f"guess_{name}_{kind}.npy", guesses[2], allow_pickle=False)
     (work / "evaluate_image.json").write_text(json.dumps(report, indent=1) + "\n")
     return report
 
@@ -410,7 +413,8 @@ def main() -> None:
 
         data = make_data(args.work, args.emoji_font)
         for name in [args.only] if args.only else STEPS:
-            guide = AutoModel.from_pretrained(args.out / "resnet18", dtype=torch.float32) if name == "vit" else None
+            guide = AutoModel.from_pretrained(args.out / "resnet18", dtype=torch.float32,
+                                              trust_remote_code=False) if name == "vit" else None
             save(pretrain(name, data, STEPS[name], guide), args.out / name)
     report = evaluate(args.work, args.out)
     for name in STEPS:
@@ -419,4 +423,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    leave(main, "the pictures in --work and the networks that are done are kept, the one in training starts anew")

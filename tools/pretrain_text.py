@@ -24,6 +24,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+from stopping import leave
 from text_corpus import pretrain_texts, probe_posts, tweets
 from torch import Tensor, nn
 from tqdm.auto import tqdm
@@ -170,7 +171,7 @@ def load_teacher():
     from transformers import AutoModel
 
     folder = teacher_folder()
-    model = AutoModel.from_pretrained(folder, dtype=torch.float32)
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
     return model, Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
@@ -182,8 +183,9 @@ def teacher_vectors(texts: list[str], work: Path) -> np.ndarray:
         model, tokenizer = load_teacher()
         vectors = text_features(model, tokenizer, texts, "teacher").astype(np.float16)
         work.mkdir(parents=True, exist_ok=True)
-        np.save(path, vectors)
-    return np.load(path)
+        np.save(work / "unfinished.npy", vectors, allow_pickle=False)
+        os.replace(work / "unfinished.npy", path)  # whole or not at all
+    return np.load(path, allow_pickle=False)
 
 
 # ---------------------------------------------------------------- distillation
@@ -389,7 +391,8 @@ def main() -> None:
     from transformers import AutoModel
 
     tokenizer = Tokenizer.from_file(str(args.out / "bert" / "tokenizer.json"))
-    load = {name: AutoModel.from_pretrained(args.out / name, dtype=torch.float32) for name in ("bert", "distilbert")}
+    load = {name: AutoModel.from_pretrained(args.out / name, dtype=torch.float32, trust_remote_code=False)
+            for name in ("bert", "distilbert")}
     models = {"mini-BERT": (load["bert"], tokenizer), "mini-DistilBERT": (load["distilbert"], tokenizer),
               "teacher": load_teacher(), "random mini-BERT": (seeded(new_bert, args.seed), tokenizer),
               "random mini-DistilBERT": (seeded(new_distilbert, args.seed), tokenizer)}
@@ -399,4 +402,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    leave(main, "the teacher's vectors in --work and the networks that are done are kept, the one in training starts "
+                "anew")

@@ -20,6 +20,8 @@ from collections.abc import Callable, MutableMapping
 from pathlib import Path
 
 import budgets
+from stopping import leave
+from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = ROOT / "build" / "run"
@@ -66,11 +68,14 @@ def run(paths: list[Path]) -> int:
     for old in [*RUN.glob("*.ipynb"), RUN / "summary.json"]:
         old.unlink(missing_ok=True)
 
+    rows = []
+
     def keep(book: nbformat.NotebookNode, path: Path, row: dict) -> None:
         nbformat.write(book, RUN / path.name)
+        rows.append(row)
+        (RUN / "summary.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf8")
 
-    rows = execute_all(paths, keep)
-    (RUN / "summary.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf8")
+    execute_all(paths, keep)
     ok = sum(row["ok"] for row in rows)
     where = RUN.relative_to(ROOT).as_posix()
     print(f"{ok} of {len(rows)} notebooks ok in {sum(row['seconds'] for row in rows):.0f} s")
@@ -84,7 +89,9 @@ def store(paths: list[Path]) -> int:
 
     def keep(book: nbformat.NotebookNode, path: Path, row: dict) -> None:
         if row["ok"]:
-            path.write_text(nbformat.writes(normalise(book)) + "\n", encoding="utf8", newline="\n")
+            part = path.with_name(f"{path.name}.part")
+            part.write_text(nbformat.writes(normalise(book)) + "\n", encoding="utf8", newline="\n")
+            os.replace(part, path)  # whole or not at all
             if budgets.has_card(book):
                 budgets.record(path, book, row)
 
@@ -100,18 +107,26 @@ def execute_all(paths: list[Path], keep: Callable, downloads: Path | None = None
 
     rows = []
     width = max(len(path.stem) for path in paths)
-    for path in paths:
-        print(f"{path.stem:{width}}  ", end="", flush=True)
+    known = [budgets.read(path.parent).get(path.stem, {}).get("seconds", 30) for path in paths]
+    left = tqdm(total=sum(known), disable=None, leave=False, bar_format="{desc}  [{elapsed}, {remaining} left for all]")
+    for path, expected in zip(paths, known):
+        if left.disable:  # not on a terminal
+            print(f"{path.stem:{width}}  ", end="", flush=True)
+        left.set_description_str(path.stem)
         book = with_ids(nbformat.v4.reads(path.read_text(encoding="utf8")), path.stem)
         row = {"name": path.stem, **execute(book, path.resolve().parent, downloads)}
         rows.append(row)
+        left.clear()
         print(
-            f"{row['seconds']:6.1f} s  {row['peak_memory_mb']:5.0f} MB  {'ok' if row['ok'] else 'FAILED'}",
+            f"{'' if left.disable else f'{path.stem:{width}}  '}{row['seconds']:6.1f} s  "
+            f"{row['peak_memory_mb']:5.0f} MB  {'ok' if row['ok'] else 'FAILED'}",
             flush=True,
         )
         if not row["ok"]:
             print(row["error"], file=sys.stderr, flush=True)
         keep(book, path, row)
+        left.update(expected)
+    left.close()
     return rows
 
 
@@ -139,8 +154,8 @@ def execute(book, folder: Path, downloads: Path | None = None) -> dict:
         kernel_name="python3",
         record_timing=False,
         resources={"metadata": {"path": str(folder)}},
-        extra_arguments=["--IPKernelApp.log_level=40"],
-    )  # errors, no chatter
+        extra_arguments=["--IPKernelApp.log_level=50"],
+    )  # no chatter, and no traceback of its own when it is ended; what a cell raises comes as a message
     used, finished = [0.0, 0.0], threading.Event()
     sampler = threading.Thread(target=watch, args=(client, used, finished), daemon=True)
     start, error = time.perf_counter(), None
@@ -149,9 +164,12 @@ def execute(book, folder: Path, downloads: Path | None = None) -> dict:
         client.execute(**options)
     except Exception as problem:  # a failing cell, a time-out, a kernel that died or never started
         error = re.sub(r"\x1b\[[0-9;]*m", "", f"{type(problem).__name__}: {problem}")  # without terminal colours
-    seconds = time.perf_counter() - start
-    finished.set()
-    sampler.join()
+    finally:
+        seconds = time.perf_counter() - start
+        finished.set()
+        sampler.join()
+    if getattr(client, "_async_cleanup_kernel_future", None):  # Ctrl-C: the client takes it for itself
+        raise KeyboardInterrupt
     return {
         "seconds": round(seconds, 1),
         "cpu_seconds": round(used[0], 1),
@@ -226,4 +244,4 @@ def clean_outputs(outputs: list) -> list:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main, "the notebooks with a line above are done, the others are as they were")

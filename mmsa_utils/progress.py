@@ -40,8 +40,9 @@ def read() -> dict[str, dict]:
 
 def _is_row(row: object) -> bool:
     """Whether this is what `record` writes; anything else counts as not tried."""
-    return (isinstance(row, dict) and {"status", "tries", "solved"} <= set(row) and row["status"] in ("right", "wrong")
-            and type(row["tries"]) is int and 0 <= row["tries"] < 10**6 and isinstance(row["solved"], (str, type(None))))
+    return (isinstance(row, dict) and {"status", "tries", "solved"} <= set(row)
+            and row["status"] in ("right", "wrong") and isinstance(row["solved"], (str, type(None)))
+            and type(row["tries"]) is int and 0 <= row["tries"] < 10**6)
 
 
 def record(number: str, status: str) -> None:

@@ -90,10 +90,12 @@ class Run:
     def _restore(self) -> None:
         try:
             kept = read(self.path)
+            if kept is None:
+                return
+            if not isinstance(kept, dict) or set(kept) != set(self._state()):
+                raise ValueError(f"{self.path} was left by another version.")
         except ValueError as error:
             warnings.warn(f"{error} The run starts anew.", stacklevel=4)
-            return
-        if kept is None:
             return
         other = [name for name in {**kept["settings"], **self.settings}
                  if kept["settings"].get(name) != self.settings.get(name)]

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -134,6 +135,15 @@ def test_a_file_of_weights_is_no_run(tmp_path):
     save_file({"a": torch.ones(2)}, path)
     with pytest.raises(ValueError, match="is damaged"):
         runs.read(path)
+
+
+@pytest.mark.parametrize("state", [{"settings": {}}, [1, 2], "run", None, {}])
+def test_a_run_of_another_version_starts_anew(tmp_path, state):
+    path = tmp_path / "run.safetensors"
+    runs.write(path, state)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r".*run\.safetensors was left by another version\. The run starts anew")
+        assert same(aligned(path), aligned())
 
 
 def test_what_is_written_is_read(tmp_path):

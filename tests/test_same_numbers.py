@@ -1,0 +1,222 @@
+"""The same seed gives the same numbers: whatever was drawn before, and with one thread or two."""
+
+import ast
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers import food, generators, mini, quiet_environment
+
+import mmsa_utils
+from mmsa_utils import bench, checks, scenes
+from mmsa_utils.__main__ import main
+from mmsa_utils.alignment import Features, align, extract_features, head_answers, random_head, shuffled
+from mmsa_utils.correction import correction_phase
+from mmsa_utils.data import FoodPosts, SyntheticDataset, burger_example, make_loader, make_post
+from mmsa_utils.encoders import IMAGE_ENCODERS, TEXT_ENCODERS, load_image_encoder, load_text_encoder
+from mmsa_utils.model import PAIRS, MultimodalSentimentModel, load_model
+from mmsa_utils.reading import Reader
+from mmsa_utils.seeds import seeded
+from mmsa_utils.training import answers, train
+from mmsa_utils.widgets import post_explorer
+from mmsa_utils.widgets_conflict import conflict_explorer
+from mmsa_utils.widgets_fusion import fusion_explorer
+
+SEEDING = {"seeded", "manual_seed", "default_rng", "Random", "fork_rng", "randperm"}
+
+
+def cached(n: int = 200, seed: int = 0) -> Features:
+    """Features of 32 numbers that tell the label, through noise."""
+    draw = torch.Generator().manual_seed(seed)
+    labels = torch.randint(3, (n,), generator=draw)
+    sides = torch.randn(2, n, 16, generator=draw)
+    sides[:, torch.arange(n), labels] += 2
+    return Features(*sides, labels)
+
+
+def weights(net: torch.nn.Module) -> list[float]:
+    return [tensor.double().sum().item() for tensor in net.state_dict().values()]
+
+
+def aligned(**options) -> tuple[list[dict], torch.Tensor]:
+    head, history = align(cached(), cached(80, 1), seed=3, **{"epochs": 4, **options})
+    return history[1:], head_answers(head, cached(80, 2))
+
+
+def trained(pair: str = "distilbert+vit", seed: int = 3) -> tuple[list[dict], torch.Tensor]:
+    model, posts = MultimodalSentimentModel(*PAIRS[pair], seed=seed), food()
+    history = train(model, make_loader(posts, model, 8, shuffle=True, seed=seed), make_loader(posts, model, 8),
+                    epochs=1, seed=seed, show_progress=False)
+    return history, answers(model, make_loader(posts, model, 8))[0]
+
+
+def in_seeded() -> torch.Tensor:
+    with seeded(3):
+        return torch.rand(2)
+
+
+def plain(value: object) -> object:
+    """The same with lists in the place of arrays and tensors, which == then compares."""
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def command(*words: str) -> str:
+    with redirect_stdout(StringIO()) as out:
+        assert main([*words, "--json"]) == 0
+    return out.getvalue()
+
+
+#: modules that draw: what they offer, as calls
+DRAWING: dict[str, list[Callable[[], object]]] = {
+    "seeds": [in_seeded],
+    "data": [lambda: FoodPosts(3)[2].text,
+             lambda: np.asarray(SyntheticDataset(3)[1].image),
+             lambda: make_post("same", 1, seed=4).text,
+             lambda: np.asarray(burger_example().image),
+             lambda: [batch["labels"] for batch in make_loader(food(), mini(), 5, shuffle=True, seed=3)]],
+    "scenes": [lambda: np.asarray(scenes.draw(scenes.random_scene("soup", 1, np.random.default_rng(2))))],
+    "dishes": [lambda: [np.asarray(scenes.draw(scenes.Scene(dish))).sum() for dish in scenes.TRAIN_DISHES]],
+    "encoders": [lambda: [weights(load_text_encoder(name, pretrained=False, seed=3)) for name in TEXT_ENCODERS],
+                 lambda: [weights(load_image_encoder(name, pretrained=False, seed=3)) for name in IMAGE_ENCODERS],
+                 lambda: weights(load_image_encoder("resnet18", "full", pretrained=False)),
+                 lambda: [weights(load_text_encoder("bert")), weights(load_image_encoder("resnet18"))]],
+    "model": [lambda: weights(MultimodalSentimentModel(seed=5)),
+              lambda: weights(load_model()),
+              lambda: load_model().predict(["A soup."], [food()[0].image])],
+    "alignment": [lambda: weights(random_head(8, seed=3)), aligned, lambda: shuffled(cached(), seed=3).labels,
+                  lambda: extract_features(mini(), food(), show_progress=False).text],
+    "training": [trained],
+    "correction": [lambda: correction_phase(seeds=1, n_train=40, n_test=20, show_progress=False)[0]["after"]],
+    "reading": [lambda: Reader(mini(), 4).read("A soup.", food()[0].image).text],
+    "checks": [lambda: repr(checks.chance_band(lambda posts, classes: (0.1, 0.2)))],
+    "widgets": [lambda: post_explorer() and None],
+    "widgets_conflict": [lambda: conflict_explorer(load_model()) and None],
+    "widgets_fusion": [lambda: fusion_explorer() and None],
+    "bench": [lambda: bench.cached(9, 1, 4).text],
+    "__main__": [lambda: command("evaluate", "--posts", "20")],
+}
+
+
+@pytest.fixture
+def cards(monkeypatch) -> list[str]:
+    """The seeds that reached the generators of graphics cards, which are as global as the processor's."""
+    seeded: list[str] = []
+    for kind, name in (("cuda", "manual_seed_all"), ("cuda", "manual_seed"), ("mps", "manual_seed"),
+                       ("xpu", "manual_seed_all")):
+        module = getattr(torch, kind, None)
+        if hasattr(module, name):
+            monkeypatch.setattr(module, name, lambda seed, kind=kind: seeded.append(kind))
+    return seeded
+
+
+@pytest.fixture
+def as_they_were() -> Iterator[None]:
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    yield
+    random.setstate(states[0])
+    np.random.set_state(states[1])  # noqa: NPY002
+    torch.set_rng_state(states[2])
+
+
+@pytest.mark.parametrize("module", DRAWING)
+@pytest.mark.usefixtures("as_they_were")
+def test_whoever_draws_neither_reads_nor_moves_the_global_generators(module, cards):
+    for call in DRAWING[module]:
+        results = []
+        for seed in (1, 2):
+            random.seed(seed)
+            np.random.seed(seed)  # noqa: NPY002
+            torch.default_generator.manual_seed(seed)
+            before = generators()
+            results.append(plain(call()))
+            assert generators() == before
+        assert results[0] == results[1]
+    assert not cards, "torch.manual_seed seeds graphics cards too: use seeds.seeded"
+
+
+def test_no_module_that_draws_is_forgotten():
+    drawing = set()
+    for path in Path(mmsa_utils.__file__).parent.glob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf8")))
+        called = [node.func for node in nodes if isinstance(node, ast.Call)]
+        if SEEDING & {getattr(function, "attr", getattr(function, "id", "")) for function in called}:
+            drawing.add(path.stem)
+    assert drawing <= set(DRAWING)
+
+
+# --- threads ---
+
+
+def features(pair: str) -> tuple[list[dict], torch.Tensor]:
+    found = extract_features(mini(pair), food(), show_progress=False)
+    return [], torch.cat([found.text, found.image], 1)
+
+
+WORK: dict[str, Callable[[], tuple[list[dict], torch.Tensor]]] = {
+    **{f"features {pair}": lambda pair=pair: features(pair) for pair in PAIRS},
+    "align": lambda: aligned(hidden=256),
+    **{f"train {pair}": lambda pair=pair: trained(pair) for pair in PAIRS},
+}
+#: how far one thread and two may lie apart, as docs/claims.md says: in a history, in features or probabilities
+TOLERANCES = {"features": (0, 1e-5), "align": (1e-3, 1e-3), "train": (0.01, 0.05)}
+
+
+def done(count: int) -> dict[str, list]:
+    """All of the work, twice, with as many threads: name → two of (history, numbers)."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        return {name: [plain(work()), plain(work())] for name, work in WORK.items()}
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def one() -> dict[str, list]:
+    return done(1)
+
+
+@pytest.fixture(scope="module")
+def two() -> dict[str, list]:
+    """In a process whose threads sleep while they wait: those that spin take a busy machine many times as long."""
+    script = (f"import sys, json; sys.path[:0] = {sys.path!r}; import test_same_numbers as tests; "
+              "print(json.dumps(tests.done(2)))")
+    env = {**quiet_environment(), "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}
+    run = subprocess.run([sys.executable, "-c", script], env=env, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def differences(first: tuple[list[dict], list], second: tuple[list[dict], list]) -> tuple[float, float]:
+    """The largest difference between two histories, and between two arrays of numbers."""
+    rows = [abs(row[name] - again[name]) for row, again in zip(first[0], second[0], strict=True) for name in row]
+    return max(rows, default=0.0), float(np.abs(np.subtract(first[1], second[1])).max())
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_the_same_count_of_threads_gives_the_same_bits(one, two, name):
+    assert one[name][0] == one[name][1]
+    assert two[name][0] == two[name][1]
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_one_thread_and_two_give_the_same_numbers_within_the_stated_tolerance(one, two, name):
+    apart, allowed = differences(one[name][0], two[name][0]), TOLERANCES[name.split()[0]]
+    assert apart[0] <= allowed[0]
+    assert apart[1] <= allowed[1]
+
+
+def test_the_check_of_differences():
+    assert differences(([{"loss": 1.0}], [[1, 2]]), ([{"loss": 1.5}], [[1, 4]])) == (0.5, 2)
+    assert differences(([], [[1.0]]), ([], [[1.0]])) == (0, 0)

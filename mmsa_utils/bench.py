@@ -333,6 +333,10 @@ def _peak() -> float | None:
         import resource
     except ImportError:
         return None
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux: `getrusage` counts there what the process that started this one had
+        lines = status.read_text().splitlines()
+        return next(int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmHWM"))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 

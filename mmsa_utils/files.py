@@ -90,7 +90,7 @@ def _decoded(source: Path | io.BytesIO, name: str) -> Image.Image:
     """A picture as RGB; its size is checked in the header, before a pixel is decoded."""
     Image.init()  # a Pillow may come without some
     try:
-        with Image.open(source, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+        with Image.open(source, formats=[kind for kind in FORMATS if kind in Image.OPEN]) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise ValueError(f"{width} x {height} pixels, expected at most {MAX_PIXELS // 10**6} megapixels")

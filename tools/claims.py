@@ -41,7 +41,7 @@ from mmsa_utils.alignment import (
 from mmsa_utils.data import PIXELS, FoodPosts, Post, SyntheticDataset, burger_example, make_loader, make_post
 from mmsa_utils.encoders import load_image_encoder, load_text_encoder
 from mmsa_utils.metrics import accuracy, slice_accuracy, who_won
-from mmsa_utils.model import MultimodalSentimentModel, join, load_model, probabilities_of
+from mmsa_utils.model import Dropout, MultimodalSentimentModel, join, load_model, probabilities_of
 from mmsa_utils.rules import judge, post_table
 from mmsa_utils.seeds import seeded
 from mmsa_utils.training import answers, best_device, evaluate, loss_of, progress, train
@@ -249,7 +249,7 @@ def notebook_04(seed: int, n: Size) -> Margins:
     positive = cases.prod(1) > 0
     solved = [((linear > 0) == positive[:, None]).sum(0).max(), ((hidden.squeeze(-1) > 0) == positive).sum(1).max()]
     with seeded(seed):
-        dropped = nn.Dropout(0.5)(torch.ones(10_000))
+        dropped = Dropout(0.5)(torch.ones(10_000))
         inputs = join(sets[0].text[:4], sets[0].image[:4])
         same = torch.equal(model.head.train()(inputs), model.head(inputs))
     return {

@@ -7,7 +7,6 @@ that runs. A run that goes on from it ends with the same bits as one that was ne
 from __future__ import annotations
 
 import contextlib
-import copy
 import hashlib
 import json
 import os
@@ -53,7 +52,8 @@ class Run:
         """Note an epoch by its row, which has the validation loss as "loss", and keep the run as it now stands."""
         self.history.append(row)
         if row["loss"] < self.best_loss:
-            self.best_loss, self.best_state = row["loss"], copy.deepcopy(self.net.state_dict())
+            self.best_loss = row["loss"]
+            self.best_state = {name: tensor.clone() for name, tensor in self.net.state_dict().items()}
         if self.path:
             write(self.path, self._state())
 

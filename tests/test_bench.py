@@ -4,6 +4,7 @@ import time
 
 import pytest
 import torch
+from helpers import generators
 
 from mmsa_utils import bench
 from mmsa_utils.alignment import align, head_answers
@@ -55,3 +56,9 @@ def test_posts_and_growth_are_counted():
 @pytest.mark.parametrize("work", [bench.bench_waiting, bench.bench_predict], ids=lambda work: work.__name__)
 def test_a_comparison_runs(work):
     assert work(1)["ratio"] > 0
+
+
+def test_the_trainer_beside_ours_leaves_the_global_generators_alone():
+    before = generators()
+    assert bench.bench_trainer(1)["rounds"] == 1
+    assert generators() == before

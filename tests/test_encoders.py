@@ -116,6 +116,15 @@ def test_pictures_of_any_mode_become_64_pixels(name):
 
 
 @pytest.mark.parametrize("name", IMAGE)
+def test_pictures_are_prepared_alike_alone_and_among_others(name):
+    draw = torch.Generator().manual_seed(0)
+    pictures = [Image.fromarray(torch.randint(256, (*shape, 3), generator=draw, dtype=torch.uint8).numpy())
+                for shape in [(64, 64), (90, 31), (64, 64), (224, 224), (90, 31), (64, 64)]]
+    encoder = load(name)
+    assert torch.equal(encoder.preprocess(pictures), torch.cat([encoder.preprocess([one]) for one in pictures]))
+
+
+@pytest.mark.parametrize("name", IMAGE)
 def test_preprocessing_refuses_what_is_no_picture(name):
     with pytest.raises(TypeError, match="got str"):
         load(name).preprocess(["photo.jpg"])

@@ -1,5 +1,6 @@
 """What several tests share: tiny checkpoints, the mini models loaded once, the state of the global generators."""
 
+import datetime
 import json
 import math
 import multiprocessing
@@ -52,8 +53,9 @@ def save_text(folder: Path, kind: str = "bert") -> Path:
         else:
             net = RobertaModel(RobertaConfig(**shape, pad_token_id=0, max_position_embeddings=40))
     net.save_pretrained(folder)
-    tokenizer = BertTokenizer(vocab={word: i for i, word in enumerate(WORDS)}, model_max_length=38)
-    tokenizer.save_pretrained(folder)
+    words = folder / "vocab.txt"
+    words.write_text("\n".join(WORDS), encoding="utf8")
+    BertTokenizer(str(words), model_max_length=38).save_pretrained(folder)  # a file: what transformers 4 and 5 read
     if kind == "bert":
         path = folder / "model.safetensors"
         state = load_file(path)
@@ -159,6 +161,18 @@ def killed(after: float, work, *arguments) -> bool:
 def generators() -> tuple:
     """The state of every global random generator."""
     return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()  # noqa: NPY002
+
+
+def hand_over(control, *files):
+    """Put (name, content) pairs into a FileUpload as the front end of the installed ipywidgets does."""
+    if isinstance(control.value, dict):
+        control.metadata = [{"name": name} for name, _ in files]
+        control.data = [content for _, content in files]
+        control._counter += 1
+    else:
+        then = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+        control.value = tuple({"name": name, "type": "image/png", "size": len(content), "last_modified": then,
+                               "content": memoryview(content)} for name, content in files)
 
 
 def milliseconds(explorer, name, values) -> float:

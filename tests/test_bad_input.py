@@ -9,6 +9,7 @@ import io
 import json
 import os
 import struct
+import sys
 import zlib
 from dataclasses import replace
 
@@ -31,6 +32,7 @@ EXAMPLES, FIXED = int(os.environ.get("MMSA_FUZZ", "150")), "MMSA_FUZZ" not in os
 often = settings(max_examples=EXAMPLES, deadline=None, derandomize=FIXED,
                  suppress_health_check=[HealthCheck.function_scoped_fixture])
 REFUSED = (ValueError, FileNotFoundError)  # and nothing else
+UNWRITABLE = "\0" if sys.version_info < (3, 11) else ""  # by csv in Python 3.10
 
 
 def picture(width: int = 9, height: int = 7, colour="red") -> Image.Image:
@@ -223,7 +225,8 @@ def table(folder, data, name="posts.csv") -> FilePosts:
 
 
 @often
-@given(st.lists(st.tuples(st.text(st.characters(exclude_categories=("Cs",)), max_size=60), st.sampled_from(
+@given(st.lists(st.tuples(st.text(st.characters(exclude_categories=("Cs",), exclude_characters=UNWRITABLE),
+                                  max_size=60), st.sampled_from(
     ["negative", "Neutral", "POSITIVE", "0", "1", "2"])), min_size=1, max_size=5))
 def test_every_csv_that_is_well_formed_is_read_back(folder, rows):
     file = io.StringIO(newline="")

@@ -4,12 +4,12 @@ import io
 import json
 import threading
 import time
-from datetime import datetime
 from html import unescape
 
 import numpy as np
 import pytest
 import torch
+from helpers import hand_over
 from PIL import Image
 
 from mmsa_utils import files, reading
@@ -330,12 +330,10 @@ def test_the_explorer_takes_a_file(explorer, burger, monkeypatch):
     assert "upload one" in explorer.view.value
     explorer.picture.value = "the burger"
     content = png(burger.image)
-    explorer.upload.value = ({"name": "mine.png", "type": "image/png", "size": len(content),
-                              "content": memoryview(content), "last_modified": datetime(2026, 1, 1)},)
+    hand_over(explorer.upload, ("mine.png", content))
     assert explorer.picture.value == "my own file"
     assert "positive" in explorer.view.value
-    explorer.upload.value = ({"name": "mine.png", "type": "image/png", "size": 3, "content": memoryview(b"bad"),
-                              "last_modified": datetime(2026, 1, 1)},)
+    hand_over(explorer.upload, ("mine.png", b"bad"))
     assert "cannot be read as a picture" in explorer.view.value
 
 

@@ -177,7 +177,8 @@ def test_the_whole_mini_course_of_work_needs_no_network_and_leaves_nothing(tmp_p
     program = """
 import sys
 def refuse(event, arguments):
-    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind"):
+    probe = arguments[1:] == (("::1", 0),)  # by this, older versions of urllib3 see whether there is IPv6
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind") and not probe:
         raise SystemExit(f"the network was asked: {event} {arguments}")
 sys.addaudithook(refuse)
 from mmsa_utils.__main__ import main

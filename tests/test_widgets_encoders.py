@@ -1,7 +1,6 @@
 """The explorers of notebooks 02 and 03: any text, any picture, and what two networks make of it."""
 
 import base64
-import datetime
 import html
 import io
 import re
@@ -11,7 +10,7 @@ import ipywidgets
 import numpy as np
 import pytest
 import torch
-from helpers import milliseconds, save_image, save_text
+from helpers import hand_over, milliseconds, save_image, save_text
 from PIL import Image
 
 from mmsa_utils import load_image_encoder, load_text_encoder, picture_explorer, text_explorer
@@ -73,18 +72,6 @@ def set_value(control, value):
         control.value = value
     elif control.value:
         hand_over(control)
-
-
-def hand_over(control, *files):
-    """Put (name, content) pairs into a FileUpload as the front end of the installed ipywidgets does."""
-    if isinstance(control.value, dict):
-        control.metadata = [{"name": name} for name, _ in files]
-        control.data = [content for _, content in files]
-        control._counter += 1
-    else:
-        then = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
-        control.value = tuple({"name": name, "type": "image/png", "size": len(content), "last_modified": then,
-                               "content": memoryview(content)} for name, content in files)
 
 
 def page(explorer) -> str:

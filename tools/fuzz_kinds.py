@@ -32,7 +32,7 @@ def picture_files(folder: Path) -> None:
         picture = Image.new(mode, (24, 20), 300) if mode == "I;16" else image.convert("L").convert(mode) if mode in (
             "F", "LA") else image.convert(mode)
         for suffix in suffixes.split():
-            with contextlib.suppress(OSError, KeyError):  # a format that this Pillow cannot write
+            with contextlib.suppress(OSError, KeyError, ValueError):  # a format that this Pillow cannot write
                 picture.save(folder / f"{mode.replace(';', '')}.{suffix}")
     for suffix in ("png", "jpg", "webp", "tif"):
         image.save(folder / f"exif.{suffix}", exif=exif)

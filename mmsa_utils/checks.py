@@ -126,8 +126,9 @@ def is_blank(answer: Any) -> bool:
         return True
     code = getattr(answer, "__code__", None)
     return code is not None and all(
-        step.opname in ("RESUME", "NOP", "RETURN_CONST", "RETURN_VALUE") or
-        step.opname == "LOAD_CONST" and step.argval in (None, ...) for step in dis.get_instructions(code))
+        step.opname in ("RESUME", "NOP", "RETURN_VALUE") or
+        step.opname in ("LOAD_CONST", "RETURN_CONST") and step.argval in (None, ...)
+        for step in dis.get_instructions(code))
 
 
 def exercise(number: str) -> Callable[[Callable], Callable[[Any], Verdict]]:

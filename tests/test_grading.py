@@ -294,6 +294,7 @@ def test_memory(graded):
 def test_nothing_that_it_starts_outlives_it(graded):
     """Past the guard, by a door that raises no audit event."""
     row = graded("import os, subprocess, sys, time\nsys.audit = lambda *_: None\n"
+                 "subprocess._USE_POSIX_SPAWN = False\n"
                  "subprocess.Popen('sleep 4321 & sleep 4322 & echo > started; exit', shell=True)",
                  "time.sleep(1)\nassert os.path.exists('started')")
     sleepers = [process for process in psutil.process_iter(["cmdline"])

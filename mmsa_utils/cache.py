@@ -27,7 +27,7 @@ from .model import MultimodalSentimentModel
 from .runs import digest
 
 # What features are made by: another version of any of these makes another cache.
-_CODE = ("alignment", "cache", "data", "dishes", "encoders", "files", "phrases", "rules", "scenes")
+_CODE = ("alignment", "cache", "data", "dishes", "encoders", "files", "model", "phrases", "rules", "scenes")
 _PACKAGES = ("torch", "torchvision", "transformers", "tokenizers", "numpy", "pillow")
 _FILES = ("text.npy", "image.npy", "labels.npy", "states.npy", "states.json")
 _LEFT_BEHIND = 24 * 3600  # seconds after which an unfinished cache is somebody's who was killed
@@ -131,6 +131,8 @@ def _key(model: MultimodalSentimentModel, posts) -> str:
         found.update(digest(*state.values()).encode())
     found.update(json.dumps(sorted(model.text_encoder.tokenizer.get_vocab().items())).encode())
     found.update(str(model.text_encoder.max_tokens).encode())
+    cut = model.text_encoder.tokenize(["CRÈME brûlée isn't,  #good!"])  # shows how texts are prepared
+    found.update(cut["input_ids"].numpy().tobytes())
     ramp = np.arange(61 * 97 * 3, dtype=np.uint32).reshape(61, 97, 3) % 251  # shows how pictures are prepared
     found.update(model.image_encoder.preprocess([Image.fromarray(ramp.astype(np.uint8))]).numpy().tobytes())
     found.update(identity(posts).encode())

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import food, generators, killed, lasting, mini, needs_fork, started
+from tokenizers.normalizers import BertNormalizer
 
 from mmsa_utils import cache
 from mmsa_utils.alignment import extract_features
@@ -62,7 +63,7 @@ def test_nothing_is_pickled(tmp_path):
 
 
 @pytest.mark.parametrize("other", ["text", "picture", "label", "order", "fewer", "weights", "pair", "max_tokens",
-                                   "settings"])
+                                   "capitals", "settings"])
 def test_other_posts_or_encoders_have_another_cache(tmp_path, other):
     posts, model = list(food(N)), mini()
     cached(tmp_path, posts)
@@ -88,8 +89,10 @@ def test_other_posts_or_encoders_have_another_cache(tmp_path, other):
         if other == "weights":
             with torch.no_grad():
                 next(model.image_encoder.parameters()).view(-1)[0] += 1e-3
-        else:
+        elif other == "max_tokens":
             model.text_encoder.max_tokens = 5
+        else:
+            model.text_encoder.tokenizer.backend_tokenizer.normalizer = BertNormalizer(lowercase=False)
     cached(tmp_path, posts, model)
     assert len(list(tmp_path.iterdir())) == 2
 

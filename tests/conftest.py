@@ -34,6 +34,17 @@ def no_network(monkeypatch):
         monkeypatch.delenv(name.lower(), raising=False)
 
 
+@pytest.fixture
+def one_thread():
+    """Computed on one thread: as quick on a busy machine as on a quiet one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="module")
 def browser():
     """A real browser; without one, what asks for it is skipped."""

@@ -118,7 +118,8 @@ def quiet_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), "HF_HUB_OFFLINE": "1"}
 
 
-def _alone(work, *arguments) -> None:
+def _alone(threads: int, work, *arguments) -> None:
+    torch.set_num_threads(threads)
     tqdm.set_lock(threading.RLock())  # the one for several processes would be left behind by a kill
     work(*arguments)
 
@@ -134,7 +135,7 @@ def started(work, *arguments) -> multiprocessing.Process:
                                     "transformers.models.bert.modeling_bert",
                                     "transformers.models.distilbert.modeling_distilbert",
                                     "transformers.models.vit.modeling_vit"])
-    process = context.Process(target=_alone, args=(work, *arguments))
+    process = context.Process(target=_alone, args=(torch.get_num_threads(), work, *arguments))
     process.start()
     return process
 

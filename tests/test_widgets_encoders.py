@@ -19,6 +19,7 @@ from mmsa_utils.widgets import WIDGET_VIEW, uploaded
 from mmsa_utils.widgets_picture import changed, distance, lit_patches, look, tinted
 from mmsa_utils.widgets_text import attention_table, nearest_texts, read_text, same_depth
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 TEXTS = ["This burger is not delicious!", "This burger is awful!", "What a tasty lunch that was!",
          "The train leaves at noon.", "This soup is <b>bland</b>."]
 
@@ -76,14 +77,6 @@ def set_value(control, value):
 
 def page(explorer) -> str:
     return html.unescape(explorer.view.value)
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 # --- reading a text ---

@@ -7,6 +7,7 @@ from pathlib import Path
 import helpers
 import pytest
 import torch
+import transformers
 from helpers import generators
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -346,7 +347,8 @@ def test_a_model_without_its_tokenizer_is_refused(folders, tmp_path):
     for path in folder.iterdir():  # transformers 4 and 5 keep a tokenizer in different files
         if path.name not in ("config.json", "model.safetensors"):
             path.unlink()
-    with pytest.raises(ValueError, match=r"(?s)mute.*(tokenizer files|copy them again)"):
+    remedy = "copy them again" if transformers.__version__.startswith("4.") else "tokenizer files"
+    with pytest.raises(ValueError, match=rf"(?s)mute.*{remedy}"):
         load_text_encoder(str(folder))
 
 

@@ -218,12 +218,14 @@ def bench_trainer(rounds: int) -> dict:
         def other() -> None:
             # A Trainer seeds every generator there is.
             kept = random.getstate(), np.random.get_state()  # noqa: NPY002
-            with torch.random.fork_rng():
-                trainer = Trainer(net, settings, train_dataset=posts, eval_dataset=posts[:64],
-                                  data_collator=loader.collate_fn)
-                trainer.train()
-            random.setstate(kept[0])
-            np.random.set_state(kept[1])  # noqa: NPY002
+            try:
+                with torch.random.fork_rng():
+                    trainer = Trainer(net, settings, train_dataset=posts, eval_dataset=posts[:64],
+                                      data_collator=loader.collate_fn)
+                    trainer.train()
+            finally:
+                random.setstate(kept[0])
+                np.random.set_state(kept[1])  # noqa: NPY002
 
         return compare("train, one epoch", lambda: train(model, loader, held_out, epochs=1, show_progress=False), other,
                        0.9, rounds, "the Trainer of transformers")

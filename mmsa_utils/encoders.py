@@ -143,15 +143,14 @@ def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, s
     source = _source(name, size, IMAGE_ENCODERS)
     if name == "resnet18" and size == "full":
         return _torchvision_resnet18(source, pretrained, seed)
-    from transformers import ViTImageProcessor
-
     with explained(name, source):
         if pretrained:
             net, processor = _pretrained_net(source), _processor(source)
-        else:
+        elif name == "vit" and size == "full":  # it sees pictures as the mini one does, only larger
             net = _random_net(name, size, source, seed)
-            at_hub = name == "vit" and size == "full"  # ViTImageProcessor's defaults are this very model's
-            processor = ViTImageProcessor() if at_hub else _processor(source)
+            processor = _processor(WEIGHTS / name, size={"height": 224, "width": 224})
+        else:
+            net, processor = _random_net(name, size, source, seed), _processor(source)
     width = getattr(net.config, "hidden_size", None) or getattr(net.config, "hidden_sizes", [0])[-1]
     encoder = ImageEncoder(net, lambda images: processor(images=images, return_tensors="pt")["pixel_values"], width)
     if name not in IMAGE_ENCODERS:  # the configurations of some (EfficientNet, MobileNet) do not say their width
@@ -160,13 +159,14 @@ def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, s
     return encoder
 
 
-def _processor(source: str | Path) -> Callable:
+def _processor(source: str | Path, **changes) -> Callable:
     from transformers import AutoImageProcessor, __version__
 
     # Version 4 has two kinds; the slow one takes a picture that is one pixel wide or high for something else.
     fast = {"use_fast": True} if __version__.startswith("4.") else {}
     # Pictures of one shape are worked on together: the same bits, a quarter sooner than each by itself.
-    return AutoImageProcessor.from_pretrained(source, trust_remote_code=False, disable_grouping=False, **fast)
+    return AutoImageProcessor.from_pretrained(source, trust_remote_code=False, disable_grouping=False, **fast,
+                                              **changes)
 
 
 def _source(name: str, size: str, known: dict[str, str]) -> str | Path:

@@ -179,6 +179,14 @@ def test_full_size_architecture(name, width, millions, monkeypatch, tmp_path):
     assert sum(p.numel() for p in encoder.parameters()) / 1e6 == pytest.approx(millions, abs=1)
 
 
+def test_full_size_vit_sees_pictures_as_its_own_preprocessing_has_them():
+    with torch.device("meta"):
+        encoder = load_image_encoder("vit", "full", pretrained=False)
+    shades = encoder.preprocess([Image.new("RGB", (300, 1), shade) for shade in ("black", "white")])
+    assert shades.shape == (2, 3, 224, 224)
+    assert [shade.unique().tolist() for shade in shades] == [[-1], [1]]  # mean and deviation 0.5
+
+
 # --- the weights that ship are harmed ---
 
 

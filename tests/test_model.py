@@ -162,6 +162,25 @@ def test_predict_is_forward_with_dropout_off(tiny, outputs):
     assert torch.allclose(answers[0].sum(-1), torch.ones(5))
 
 
+def test_what_predict_answers_can_be_learned_from(tiny):
+    net = tiny()
+    posts = food(2)
+    taught = net.predict([post.text for post in posts], [post.image for post in posts])  # in inference mode
+    weight = torch.ones((), requires_grad=True)
+    (weight * taught).sum().backward()
+    assert weight.grad == pytest.approx(2)
+    one_step(net)  # and nothing in the network was spoiled for training
+
+
+@pytest.mark.parametrize("part", ["text_encoder.net", "head", "head.0"])
+def test_predict_switches_a_single_part_off_that_was_left_learning(tiny, part):
+    net = tiny(dropout=0.9).eval()
+    posts = food(2)
+    settled = net.predict([post.text for post in posts], [post.image for post in posts])
+    net.get_submodule(part).train()
+    assert torch.equal(net.predict([post.text for post in posts], [post.image for post in posts]), settled)
+
+
 # --- what goes in ---
 
 

@@ -155,7 +155,11 @@ def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, s
     encoder = ImageEncoder(net, lambda images: processor(images=images, return_tensors="pt")["pixel_values"], width)
     if name not in IMAGE_ENCODERS:  # the configurations of some (EfficientNet, MobileNet) do not say their width
         with explained(name, source):
-            encoder.width = tried(lambda: encoder(encoder.preprocess([Image.new("RGB", (64, 64))])))
+            prepared = [encoder.preprocess([Image.new("RGB", size)]) for size in ((64, 64), (9, 7))]
+            if prepared[0].shape != prepared[1].shape:  # they would not fit into one batch
+                raise ValueError(f"the image processor of {source} leaves pictures in different sizes: expected one "
+                                 "that brings all to the same (do_resize and size in preprocessor_config.json).")
+            encoder.width = tried(lambda: encoder(prepared[0]))
     return encoder
 
 

@@ -376,6 +376,15 @@ def test_a_folder_cannot_bring_its_own_code(folders, tmp_path):
         load_text_encoder(str(folder))
 
 
+@pytest.mark.parametrize("name", IMAGE)
+@pytest.mark.parametrize("changes", [{"do_resize": False}, {"size": {"shortest_edge": 64}}])
+def test_an_image_processor_that_leaves_pictures_in_their_sizes_is_refused(tmp_path, name, changes):
+    folder = shutil.copytree(encoders.WEIGHTS / name, tmp_path / "loose")
+    helpers.edit_json(folder / "preprocessor_config.json", **changes)
+    with pytest.raises(ValueError, match=r"image processor of .*loose leaves pictures in different sizes"):
+        load_image_encoder(str(folder))
+
+
 def test_a_picture_model_whose_configuration_does_not_say_its_width(tmp_path):
     from transformers import MobileNetV2Config, MobileNetV2Model, ViTImageProcessor
 

@@ -144,13 +144,11 @@ def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, s
     if name == "resnet18" and size == "full":
         return _torchvision_resnet18(source, pretrained, seed)
     with explained(name, source):
-        if pretrained:
-            net, processor = _pretrained_net(source), _processor(source)
-        elif name == "vit" and size == "full":  # it sees pictures as the mini one does, only larger
-            net = _random_net(name, size, source, seed)
+        net = _pretrained_net(source) if pretrained else _random_net(name, size, source, seed)
+        if name == "vit" and size == "full" and not pretrained:  # it sees pictures as the mini one does, only larger
             processor = _processor(WEIGHTS / name, size={"height": 224, "width": 224})
         else:
-            net, processor = _random_net(name, size, source, seed), _processor(source)
+            processor = _processor(source)
     width = getattr(net.config, "hidden_size", None) or getattr(net.config, "hidden_sizes", [0])[-1]
     encoder = ImageEncoder(net, lambda images: processor(images=images, return_tensors="pt")["pixel_values"], width)
     if name not in IMAGE_ENCODERS:  # the configurations of some (EfficientNet, MobileNet) do not say their width

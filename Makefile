@@ -17,10 +17,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
 run: $(READY) ## set up, then execute notebooks 00-08 in order; results under build/run
-	@$(PY) tools/run_notebooks.py run notebooks/0[0-8]*.ipynb
+	@$(PY) tools/notebooks/execute.py run notebooks/0[0-8]*.ipynb
 
 test: $(READY) ## set up, then the unit tests and every notebook against its stored output
-	@$(PY) tools/browser.py
+	@$(PY) tests/chromium.py
 	$(PY) -m pytest tests -n 2 --dist loadfile
 	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
 
@@ -31,17 +31,18 @@ dashboard: $(READY) ## serve the page on which a text and a picture are read, to
 	$(PY) -m mmsa_utils dashboard
 
 notebooks: $(READY) ## execute the notebooks in place, make their solutions, normalise what they store
-	@$(PY) tools/make_solutions.py
-	@$(PY) tools/run_notebooks.py store notebooks/*.ipynb notebooks/solutions/*.ipynb
+	@$(PY) tools/notebooks/solutions.py
+	@$(PY) tools/notebooks/execute.py store notebooks/*.ipynb notebooks/solutions/*.ipynb
 
 book: $(READY) ## build the notebooks, the guides and the reference as web pages, in build/book
-	@$(PY) tools/make_book.py
+	@$(PY) tools/publish/make_book.py
 
 wheel: $(READY) ## build dist/mmsa_utils-*.whl, weights included: one file to upload to Colab
-	@$(PY) tools/make_wheel.py
+	@$(PY) tools/publish/make_wheel.py
 
-lint: $(READY) ## check the style of code and notebooks
+lint: $(READY) ## check the style of code and notebooks, and the spelling of everything
 	$(PY) -m ruff check .
+	$(BIN)/codespell $$(git ls-files '*.py' '*.md' '*.ipynb' '*.toml' Makefile)
 
 clean: ## remove .venv and everything that was built
 	rm -rf .venv build dist docs/modules .hypothesis .pytest_cache .ruff_cache *.egg-info

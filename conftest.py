@@ -5,9 +5,9 @@ Under nbval each notebook with a card gets one test more, after its last cell: d
 
 import os
 
-import budgets  # tools/ is on the path: see [tool.pytest.ini_options]
+import budgets  # tools/notebooks is on the path: see [tool.pytest.ini_options]
 import pytest
-from run_notebooks import prepare_environment
+from execute import prepare_environment
 
 prepare_environment(os.environ)
 

@@ -16,9 +16,8 @@ from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util.inspect import stringify_signature
 
-from mmsa_utils.colab import SETUP
-
 DOCS = Path(__file__).parent
+SETUP = "colab-setup"  # the id of the setup cell that tools/publish/colab.py writes into every notebook
 NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 project = "Multimodal sentiment analysis, step by step"
@@ -46,6 +45,7 @@ toc_object_entries_show_parents = "hide"
 default_role = "py:obj"
 maximum_signature_line_length = 90
 napoleon_numpy_docstring = False
+napoleon_attr_annotations = False  # types stand in signatures alone
 
 html_theme = "furo"
 html_title = project

@@ -1,85 +1,213 @@
 """Multimodal sentiment analysis, step by step: the package that the notebooks are built on.
 
+Rooms, from the ground up: `posts`, `encoders`, `fusion`, `model`, `learning`, `figures`, `exercises` and `reading`,
+`explorers` and `grading`, `apps`. A room knows those below it, never those above.
+
 Each public name is imported when it is first asked for, so that `import mmsa_utils` costs next to nothing
-(PEP 562). The names, and the module that each lives in, are in `_HOME`.
+(PEP 562). The names, and where each lives, are in `_HOME`; editors and type checkers read the block below it.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-# name -> module of this package
-_HOME: dict[str, str] = {
-    "BINARY_LABELS": "rules",
-    "LABELS": "rules",
-    "PIXELS": "data",
-    "RELATIONS": "rules",
-    "FoodPosts": "data",
-    "Post": "data",
-    "SyntheticDataset": "data",
-    "burger_example": "data",
-    "judge": "rules",
-    "make_loader": "data",
-    "make_post": "data",
-    "post_table": "rules",
-    "load_posts": "files",
-    "open_picture": "files",
-    "picture_from_bytes": "files",
-    "to_rgb": "files",
-    "EncoderUnavailable": "loading",
-    "load_image_encoder": "encoders",
-    "load_text_encoder": "encoders",
-    "masked_mean": "encoders",
-    "PAIRS": "model",
-    "Dropout": "model",
-    "MultimodalSentimentModel": "model",
-    "join": "model",
-    "load_model": "model",
-    "mlp_head": "model",
-    "probabilities_of": "model",
-    "answers": "training",
-    "best_device": "training",
-    "evaluate": "training",
-    "history_table": "training",
-    "loss_of": "training",
-    "train": "training",
-    "Features": "alignment",
-    "align": "alignment",
-    "extract_features": "alignment",
-    "fit_temperature": "alignment",
-    "head_answers": "alignment",
-    "measure": "alignment",
-    "random_head": "alignment",
-    "shuffled": "alignment",
-    "correction_phase": "correction",
-    "Reader": "reading",
-    "post_explorer": "widgets",
-    "picture_explorer": "widgets_picture",
-    "text_explorer": "widgets_text",
-    "conflict_explorer": "widgets_conflict",
-    "fusion_explorer": "widgets_fusion",
-    "prediction_explorer": "widgets_reading",
-    "alignment_explorer": "widgets_training",
-    "training_explorer": "widgets_training",
-    "accuracy": "metrics",
-    "calibration_error": "metrics",
-    "confusion": "metrics",
-    "interval": "metrics",
-    "log_loss": "metrics",
-    "macro_f1": "metrics",
-    "reliability": "metrics",
-    "slice_accuracy": "metrics",
-    "summary": "metrics",
-    "who_won": "metrics",
+# room or module -> names
+_HOME: dict[str, tuple[str, ...]] = {
+    "posts.post": ("BINARY_LABELS", "LABELS", "Post", "Posts"),
+    "posts.rules": ("MVSA", "RELATIONS", "ceiling", "judge", "post_table"),
+    "posts.food": ("PIXELS", "FoodPosts", "burger_example", "make_post"),
+    "posts.noise": ("SyntheticDataset",),
+    "posts.own": ("load_posts",),
+    "posts.pictures": ("open_picture", "picture_from_bytes", "to_rgb"),
+    "errors": ("EncoderUnavailable",),
+    "encoders.base": ("Encoded", "Encoder", "masked_mean"),
+    "encoders.table": ("load_image_encoder", "load_text_encoder"),
+    "fusion.base": ("Fusion",),
+    "fusion.concat": ("Concat", "join"),
+    "model.head": ("Dropout", "Scale", "mlp_head", "probabilities_of", "random_head"),
+    "model.model": ("PAIRS", "MultimodalSentimentModel", "load_model"),
+    "learning.device": ("best_device",),
+    "learning.losses": ("loss_of",),
+    "learning.batches": ("make_loader",),
+    "learning.evaluation": ("answers", "evaluate"),
+    "learning.training": ("history_table", "train"),
+    "learning.features": ("Features", "extract_features", "shuffled"),
+    "learning.alignment": ("align", "fit_temperature", "head_answers", "measure"),
+    "learning.correction": ("correction_phase",),
+    "learning.metrics": (
+        "accuracy", "calibration_error", "confusion", "interval", "log_loss", "macro_f1", "reliability",
+        "slice_accuracy", "summary", "who_won"),
+    "reading.reader": ("Reader",),
+    "explorers.posts": ("post_explorer",),
+    "explorers.picture": ("picture_explorer",),
+    "explorers.text": ("text_explorer",),
+    "explorers.conflict": ("conflict_explorer",),
+    "explorers.fusion": ("fusion_explorer",),
+    "explorers.reading": ("prediction_explorer",),
+    "explorers.training": ("alignment_explorer", "training_explorer"),
+    "exercises": ("checks", "progress"),
+    "figures": ("plots",),
+    "learning": ("metrics",),
+    "posts": ("phrases", "scenes"),
 }
+_NAMES = {name: home for home, names in _HOME.items() for name in names}
 
-__all__ = ["__version__", *_HOME]
+if TYPE_CHECKING:
+    from .encoders.base import Encoded as Encoded
+    from .encoders.base import Encoder as Encoder
+    from .encoders.base import masked_mean as masked_mean
+    from .encoders.table import load_image_encoder as load_image_encoder
+    from .encoders.table import load_text_encoder as load_text_encoder
+    from .errors import EncoderUnavailable as EncoderUnavailable
+    from .exercises import checks as checks
+    from .exercises import progress as progress
+    from .explorers.conflict import conflict_explorer as conflict_explorer
+    from .explorers.fusion import fusion_explorer as fusion_explorer
+    from .explorers.picture import picture_explorer as picture_explorer
+    from .explorers.posts import post_explorer as post_explorer
+    from .explorers.reading import prediction_explorer as prediction_explorer
+    from .explorers.text import text_explorer as text_explorer
+    from .explorers.training import alignment_explorer as alignment_explorer
+    from .explorers.training import training_explorer as training_explorer
+    from .figures import plots as plots
+    from .fusion.base import Fusion as Fusion
+    from .fusion.concat import Concat as Concat
+    from .fusion.concat import join as join
+    from .learning import metrics as metrics
+    from .learning.alignment import (
+        align as align,
+    )
+    from .learning.alignment import (
+        fit_temperature as fit_temperature,
+    )
+    from .learning.alignment import (
+        head_answers as head_answers,
+    )
+    from .learning.alignment import (
+        measure as measure,
+    )
+    from .learning.batches import make_loader as make_loader
+    from .learning.correction import correction_phase as correction_phase
+    from .learning.device import best_device as best_device
+    from .learning.evaluation import answers as answers
+    from .learning.evaluation import evaluate as evaluate
+    from .learning.features import Features as Features
+    from .learning.features import extract_features as extract_features
+    from .learning.features import shuffled as shuffled
+    from .learning.losses import loss_of as loss_of
+    from .learning.metrics import (
+        accuracy as accuracy,
+    )
+    from .learning.metrics import (
+        calibration_error as calibration_error,
+    )
+    from .learning.metrics import (
+        confusion as confusion,
+    )
+    from .learning.metrics import (
+        interval as interval,
+    )
+    from .learning.metrics import (
+        log_loss as log_loss,
+    )
+    from .learning.metrics import (
+        macro_f1 as macro_f1,
+    )
+    from .learning.metrics import (
+        reliability as reliability,
+    )
+    from .learning.metrics import (
+        slice_accuracy as slice_accuracy,
+    )
+    from .learning.metrics import (
+        summary as summary,
+    )
+    from .learning.metrics import (
+        who_won as who_won,
+    )
+    from .learning.training import history_table as history_table
+    from .learning.training import train as train
+    from .model.head import (
+        Dropout as Dropout,
+    )
+    from .model.head import (
+        Scale as Scale,
+    )
+    from .model.head import (
+        mlp_head as mlp_head,
+    )
+    from .model.head import (
+        probabilities_of as probabilities_of,
+    )
+    from .model.head import (
+        random_head as random_head,
+    )
+    from .model.model import (
+        PAIRS as PAIRS,
+    )
+    from .model.model import (
+        MultimodalSentimentModel as MultimodalSentimentModel,
+    )
+    from .model.model import (
+        load_model as load_model,
+    )
+    from .posts import phrases as phrases
+    from .posts import scenes as scenes
+    from .posts.food import (
+        PIXELS as PIXELS,
+    )
+    from .posts.food import (
+        FoodPosts as FoodPosts,
+    )
+    from .posts.food import (
+        burger_example as burger_example,
+    )
+    from .posts.food import (
+        make_post as make_post,
+    )
+    from .posts.noise import SyntheticDataset as SyntheticDataset
+    from .posts.own import load_posts as load_posts
+    from .posts.pictures import (
+        open_picture as open_picture,
+    )
+    from .posts.pictures import (
+        picture_from_bytes as picture_from_bytes,
+    )
+    from .posts.pictures import (
+        to_rgb as to_rgb,
+    )
+    from .posts.post import BINARY_LABELS as BINARY_LABELS
+    from .posts.post import LABELS as LABELS
+    from .posts.post import Post as Post
+    from .posts.post import Posts as Posts
+    from .posts.rules import (
+        MVSA as MVSA,
+    )
+    from .posts.rules import (
+        RELATIONS as RELATIONS,
+    )
+    from .posts.rules import (
+        ceiling as ceiling,
+    )
+    from .posts.rules import (
+        judge as judge,
+    )
+    from .posts.rules import (
+        post_table as post_table,
+    )
+    from .reading.reader import Reader as Reader
+
+__all__ = ["__version__", *_NAMES]
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    home = import_module(f"{__name__}.{_NAMES[name]}")
+    # A name is a thing in a module, or a module in a room.
+    value = getattr(home, name) if "." in _NAMES[name] or hasattr(home, name) else import_module(
+        f"{home.__name__}.{name}")
     globals()[name] = value  # asked for once, found at once from then on
     return value
 

@@ -33,3 +33,16 @@ def harmed(root: Path = WEIGHTS, folder: str = "") -> list[str]:
             elif sha256(root / name) != digest:
                 faults.append(f"{name} is damaged")
     return faults
+
+
+def check_weights(folder: Path) -> None:
+    """Compare the files of a shipped folder with their checksums.
+
+    Raises:
+        ValueError: naming the file that is missing or damaged, and the remedy.
+    """
+    there = (WEIGHTS / "SHA256SUMS").is_file()
+    faults = harmed(WEIGHTS, folder.name) if there else ["SHA256SUMS is missing"]
+    if faults:
+        raise ValueError(f"the weights file {faults[0]}: restore it with `git checkout mmsa_utils/weights`, or install "
+                         "mmsa-utils again.")

@@ -1,8 +1,12 @@
 """What every test gets."""
 
+import copy
+import shutil
 import socket
+import sys
 
-import browser as chromium  # tools/browser.py
+import chromium
+import make_wheel
 import pytest
 from pages import in_chromium
 
@@ -43,6 +47,44 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """Makes models of two strangers' encoders, 16 numbers wide: ready at once, and soon trained."""
+    from helpers import save_image, save_text
+
+    from mmsa_utils import MultimodalSentimentModel
+
+    place = tmp_path_factory.mktemp("tiny")
+    names = {"text": str(save_text(place / "bert")), "image": str(save_image(place / "resnet", "resnet"))}
+    first = MultimodalSentimentModel(**names).encoders
+
+    def make(**options) -> MultimodalSentimentModel:
+        pretrained = options.get("pretrained", True)
+        sides = {side: copy.deepcopy(encoder) for side, encoder in first.items()} if pretrained else names
+        return MultimodalSentimentModel(**{"hidden": 16, **sides, **options})
+
+    return make
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """A copy of the packaged weights, to harm."""
+    import mmsa_utils.model.model
+
+    folder = tmp_path / "weights"
+    shutil.copytree(mmsa_utils.model.model.WEIGHTS, folder)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("mmsa_utils.") and hasattr(module, "WEIGHTS"):
+            monkeypatch.setattr(module, "WEIGHTS", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """The package's wheel, built once."""
+    return make_wheel.build(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")

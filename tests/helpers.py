@@ -1,14 +1,11 @@
-"""What several tests share: tiny checkpoints, the mini models loaded once, the state of the global generators."""
+"""What several tests share: tiny checkpoints, models and posts made once, the state of the global generators."""
 
 import datetime
 import json
 import math
-import multiprocessing
 import os
 import random
-import signal
 import statistics
-import threading
 import time
 from functools import cache
 from pathlib import Path
@@ -16,13 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
-from tqdm import tqdm
 
-from mmsa_utils.data import FoodPosts, Post
-from mmsa_utils.model import PAIRS, MultimodalSentimentModel
-
-needs_fork = pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+from mmsa_utils import BINARY_LABELS, LABELS, PAIRS, FoodPosts, MultimodalSentimentModel, Post, scenes
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "this", "burger", "is", "delicious", "awful", "the", "soup", "!"]
 WIDTH = 16
@@ -102,9 +96,9 @@ def edit_json(path: Path, **changes) -> None:
 
 
 @cache
-def mini(pair: str = "distilbert+vit", num_outputs: int = 3, frozen: bool = True) -> MultimodalSentimentModel:
+def mini(pair: str = "distilbert+vit", binary: bool = False, frozen: bool = True) -> MultimodalSentimentModel:
     """A mini model, loaded once: look, don't touch (a test that changes it takes a copy.deepcopy)."""
-    return MultimodalSentimentModel(*PAIRS[pair], num_outputs=num_outputs, frozen=frozen).eval()
+    return MultimodalSentimentModel(*PAIRS[pair], classes=BINARY_LABELS if binary else LABELS, frozen=frozen).eval()
 
 
 @cache
@@ -113,50 +107,37 @@ def food(n: int = 24, split: str = "train", binary: bool = False) -> list[Post]:
     return list(FoodPosts(n, split, binary=binary))
 
 
+@cache
+def drawn_in_words(n: int, split: str = "train", **options) -> list[Post]:
+    """Posts without their pictures, which take most of the time, for tests that need many."""
+    blank = Image.new("RGB", (1, 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scenes, "draw", lambda scene, size=64: blank)
+        return list(FoodPosts(n, split, **options))
+
+
+def batch_of(net: MultimodalSentimentModel, n: int = 5) -> dict[str, torch.Tensor]:
+    """Some posts, ready for a model."""
+    return net.prepare([post.text for post in food(n)], [post.image for post in food(n)])
+
+
+@torch.no_grad()
+def logits_of(net: MultimodalSentimentModel) -> torch.Tensor:
+    """What a model makes of them, dropout off."""
+    return net.eval()(**batch_of(net))
+
+
+def one_step(net: MultimodalSentimentModel) -> None:
+    """Change all of a model that learns."""
+    net.train()
+    optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.1)
+    net(**batch_of(net)).square().sum().backward()
+    optimizer.step()
+
+
 def quiet_environment() -> dict[str, str]:
     """The environment for another process of this very checkout, offline."""
     return {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent), "HF_HUB_OFFLINE": "1"}
-
-
-def _alone(threads: int, work, *arguments) -> None:
-    torch.set_num_threads(threads)
-    tqdm.set_lock(threading.RLock())  # the one for several processes would be left behind by a kill
-    work(*arguments)
-
-
-def started(work, *arguments) -> multiprocessing.Process:
-    """Another process that is at work.
-
-    It is forked from a server that has imported everything and computed nothing: a fork of this process, whose
-    libraries have threads, hangs once in a while.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["mmsa_utils.cache", "mmsa_utils.encoders", "mmsa_utils.training",
-                                    "transformers.models.bert.modeling_bert",
-                                    "transformers.models.distilbert.modeling_distilbert",
-                                    "transformers.models.vit.modeling_vit"])
-    process = context.Process(target=_alone, args=(torch.get_num_threads(), work, *arguments))
-    process.start()
-    return process
-
-
-def lasting(work, folder: Path) -> float:
-    """Seconds that the work takes in another process, given a new place in the folder."""
-    for turn in "ab":  # twice: the first one waits for the server to come up
-        start = time.perf_counter()
-        process = started(work, folder / turn)
-        process.join(60)
-        assert process.exitcode == 0
-    return time.perf_counter() - start
-
-
-def killed(after: float, work, *arguments) -> bool:
-    """Start the work in another process and kill -9 it after some seconds: whether that came before its end."""
-    process = started(work, *arguments)
-    time.sleep(after)
-    process.kill()
-    process.join(60)
-    return process.exitcode == -signal.SIGKILL
 
 
 def generators() -> tuple:

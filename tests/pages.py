@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -160,20 +160,6 @@ def control(box, label: str):
     """What takes the keyboard in the control of an explorer that carries this label."""
     widget = box.locator(".widget-inline-hbox", has=box.page.get_by_text(label, exact=True))
     return widget.locator(".noUi-handle, select, input, textarea").first
-
-
-def moves(view, keys: Iterable[str], press: Callable[[str], None]) -> list[float]:
-    """Press keys one by one; the seconds from each until the words of a view that follows are others on the screen."""
-    view.evaluate("""node => { let pressed = null, words = null; window.seen = [];
-        document.addEventListener("keydown", () => { pressed = performance.now(); words = node.innerText }, true);
-        new MutationObserver(() => { if (pressed === null || node.innerText === words) return;
-            const start = pressed; pressed = null;
-            requestAnimationFrame(() => window.seen.push((performance.now() - start) / 1000));
-        }).observe(node, {subtree: true, childList: true, characterData: true}) }""")
-    for number, key in enumerate(keys, 1):
-        press(key)
-        view.page.wait_for_function("number => window.seen.length >= number", arg=number)
-    return view.page.evaluate("window.seen")
 
 
 # --- the dashboard ---

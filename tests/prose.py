@@ -1,6 +1,5 @@
-"""What a reader reads, taken out of Markdown, notebooks and docstrings; shared by the tests of the house rules."""
+"""What a reader reads, taken out of Markdown and notebooks; shared by the tests of pages and notebooks."""
 
-import ast
 import re
 from functools import cache
 from pathlib import Path
@@ -11,9 +10,12 @@ from markdown_it import MarkdownIt
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
+SERIES = [ROOT / "notebooks" / f"{name}.ipynb" for name in (
+    "00_start_here", "01_synthetic_data", "02_text_encoders", "03_image_encoders", "04_concatenation_fusion",
+    "05_training_and_evaluation", "06_correction_phase", "07_modality_conflict", "08_dashboard")]
 PAGES = sorted(path for folder in (".", "docs", "mmsa_utils/weights/*")  # every page of Markdown that is kept
                for path in ROOT.glob(f"{folder}/*.md"))
-MODULES = sorted(path for folder in ("mmsa_utils", "tools", "tests") for path in (ROOT / folder).glob("*.py"))
+MODULES = sorted(path for folder in ("mmsa_utils", "tools", "tests") for path in (ROOT / folder).rglob("*.py"))
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 FRONT = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # a model card's metadata
 MATHS = re.compile(r"\$\$.*?\$\$|\$[^$\n]+\$", re.DOTALL)
@@ -65,22 +67,6 @@ def links(markdown: str) -> list[str]:
         if token.type in ("html_block", "inline"):
             found += re.findall(r'(?:href|src)="([^"]+)"', token.content)
     return found
-
-
-def texts_of(path: Path) -> tuple[list[str], frozenset[str]]:
-    """The texts in a module's code, without what they quote as code; and the names it uses, which they may speak of.
-
-    Texts are docstrings and, in the package, every string of four words or more: what a reader is told.
-    """
-    tree = ast.parse(path.read_text(encoding="utf8"))
-    names = {part for node in ast.walk(tree) for field in ("id", "arg", "attr", "name", "module")
-             if isinstance(value := getattr(node, field, None), str) for part in re.split(r"[._]", value)}
-    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    texts = [ast.get_docstring(node) or "" for node in ast.walk(tree) if isinstance(node, kinds)]
-    if path.parent.name == "mmsa_utils":
-        texts += [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and
-                  isinstance(node.value, str) and len(node.value.split()) >= 4 and "<" not in node.value]
-    return [re.sub(r"``[^`]*``|`[^`]*`", " ", text) for text in texts], frozenset(names)
 
 
 def alt_of(output) -> str:

@@ -11,9 +11,12 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from mmsa_utils.__main__ import _three_parts, main
-from mmsa_utils.encoders import WEIGHTS, load_image_encoder, load_text_encoder
-from mmsa_utils.files import load_posts
-from mmsa_utils.model import MultimodalSentimentModel, load_model
+from mmsa_utils.checksums import WEIGHTS
+from mmsa_utils.encoders.image import load_image_encoder
+from mmsa_utils.encoders.text import load_text_encoder
+from mmsa_utils.posts.own import load_posts
+from mmsa_utils.model.model import MultimodalSentimentModel
+from mmsa_utils.model.saving import load_model
 
 # --- model folders ---
 

@@ -21,11 +21,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from mmsa_utils.alignment import Features, align, fit_temperature, head_answers
-from mmsa_utils.data import FoodPosts, Post, SyntheticDataset, check_text, is_blank, make_loader
-from mmsa_utils.files import FilePosts, load_posts, open_picture, picture_from_bytes, to_rgb
-from mmsa_utils.model import mlp_head
-from mmsa_utils.training import evaluate
+from mmsa_utils.learning.features import Features
+from mmsa_utils.learning.alignment import align, fit_temperature, head_answers
+from mmsa_utils.posts.food import FoodPosts
+from mmsa_utils.posts.post import Post, check_text, is_blank
+from mmsa_utils.posts.noise import SyntheticDataset
+from mmsa_utils.learning.batches import make_loader
+from mmsa_utils.posts.own import FilePosts, load_posts
+from mmsa_utils.posts.pictures import open_picture, picture_from_bytes, to_rgb
+from mmsa_utils.model.head import mlp_head
+from mmsa_utils.learning.evaluation import evaluate
 
 # Cases a property, the same in every run. MMSA_FUZZ=5000 asks for more, and for new ones: --hypothesis-seed=N repeats.
 EXAMPLES, FIXED = int(os.environ.get("MMSA_FUZZ", "150")), "MMSA_FUZZ" not in os.environ

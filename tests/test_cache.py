@@ -12,10 +12,10 @@ import torch
 from helpers import food, generators, killed, lasting, mini, needs_fork, started
 from tokenizers.normalizers import BertNormalizer
 
-from mmsa_utils import cache
-from mmsa_utils.alignment import extract_features
-from mmsa_utils.cache import cached_features
-from mmsa_utils.data import FoodPosts
+from mmsa_utils.learning import cache
+from mmsa_utils.learning.features import extract_features
+from mmsa_utils.learning.cache import cached_features
+from mmsa_utils.posts.food import FoodPosts
 
 N = 24
 KILLS = int(os.environ.get("MMSA_KILLS", "20"))  # MMSA_KILLS=1000 for a long run

@@ -11,22 +11,17 @@ import pytest
 from helpers import hand_over
 from PIL import Image
 
-from mmsa_utils import files, reading
-from mmsa_utils.data import FoodPosts, Post, burger_example
-from mmsa_utils.files import picture_from_bytes
-from mmsa_utils.model import MultimodalSentimentModel, load_model
-from mmsa_utils.reading import MAX_TEXT, MAX_WORDS, Occlusion, Reader, Reading, examples, quick_align
-from mmsa_utils.reading_view import (
-    answer_html,
-    mattered_html,
-    region_map,
-    regions_in_words,
-    signed,
-    whatif_html,
-    words_in_words,
-)
-from mmsa_utils.rules import BINARY_LABELS, LABELS
-from mmsa_utils.widgets_reading import prediction_explorer
+from mmsa_utils.posts import own as files
+from mmsa_utils.reading import reader as reading
+from mmsa_utils.posts.food import FoodPosts, burger_example
+from mmsa_utils.posts.post import Post
+from mmsa_utils.posts.pictures import picture_from_bytes
+from mmsa_utils.model.model import MultimodalSentimentModel
+from mmsa_utils.model.saving import load_model
+from mmsa_utils.reading.reader import MAX_TEXT, MAX_WORDS, Occlusion, Reader, Reading, examples, quick_align
+from mmsa_utils.reading.view import answer_html, mattered_html, region_map, regions_in_words, signed, whatif_html, words_in_words
+from mmsa_utils.posts.post import BINARY_LABELS, LABELS
+from mmsa_utils.explorers.reading import prediction_explorer
 
 
 @pytest.fixture(scope="module")

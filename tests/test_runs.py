@@ -10,11 +10,12 @@ import torch
 from helpers import food, generators, killed, lasting, needs_fork
 from safetensors.torch import load_file, save_file
 
-from mmsa_utils import runs
-from mmsa_utils.alignment import Features, align
-from mmsa_utils.data import make_loader
-from mmsa_utils.model import MultimodalSentimentModel
-from mmsa_utils.training import train
+from mmsa_utils.learning import runs
+from mmsa_utils.learning.features import Features
+from mmsa_utils.learning.alignment import align
+from mmsa_utils.learning.batches import make_loader
+from mmsa_utils.model.model import MultimodalSentimentModel
+from mmsa_utils.learning.training import train
 
 EPOCHS = 3
 KILLS = int(os.environ.get("MMSA_KILLS", "30"))  # MMSA_KILLS=1000 for a long run

@@ -13,9 +13,11 @@ import pytest
 import torch
 
 import mmsa_utils
-from mmsa_utils.encoders import load_image_encoder, load_text_encoder
-from mmsa_utils.loading import EncoderUnavailable
-from mmsa_utils.model import MultimodalSentimentModel, load_model
+from mmsa_utils.encoders.image import load_image_encoder
+from mmsa_utils.encoders.text import load_text_encoder
+from mmsa_utils.errors import EncoderUnavailable
+from mmsa_utils.model.model import MultimodalSentimentModel
+from mmsa_utils.model.saving import load_model
 
 PACKAGE = Path(mmsa_utils.__file__).parent
 MODULES = sorted(PACKAGE.glob("*.py"))
@@ -200,7 +202,7 @@ assert main(["evaluate", "--model", words + "/a", "--posts", "8"]) == 0
 @pytest.mark.parametrize("ends", ["well", "in an error", "with Ctrl-C"])
 def test_temporary_places_are_private_and_removed(tmp_path, monkeypatch, ends):
     """The work on a cache, which makes its own; everybody else lets Python's TemporaryDirectory or -File do it."""
-    from mmsa_utils import cache
+    from mmsa_utils.learning import cache
 
     seen, extract = [], cache.extract_features
 

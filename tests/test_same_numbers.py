@@ -16,19 +16,26 @@ import torch
 from helpers import food, generators, mini, quiet_environment
 
 import mmsa_utils
-from mmsa_utils import bench, checks, scenes
+from mmsa_utils import checks, load_model, scenes
 from mmsa_utils.__main__ import main
-from mmsa_utils.alignment import Features, align, extract_features, head_answers, random_head, shuffled
-from mmsa_utils.correction import correction_phase
-from mmsa_utils.data import FoodPosts, SyntheticDataset, burger_example, make_loader, make_post
-from mmsa_utils.encoders import IMAGE_ENCODERS, TEXT_ENCODERS, load_image_encoder, load_text_encoder
-from mmsa_utils.model import PAIRS, MultimodalSentimentModel, load_model
-from mmsa_utils.reading import Reader
+from mmsa_utils.encoders.base import Encoded
+from mmsa_utils.encoders.table import ENCODERS, load_encoder, load_image_encoder, load_text_encoder
+from mmsa_utils.explorers.conflict import conflict_explorer
+from mmsa_utils.explorers.fusion import fusion_explorer
+from mmsa_utils.explorers.posts import post_explorer
+from mmsa_utils.fusion.concat import Concat
+from mmsa_utils.learning import correction
+from mmsa_utils.learning.alignment import align, head_answers
+from mmsa_utils.learning.batches import make_loader
+from mmsa_utils.learning.evaluation import answers
+from mmsa_utils.learning.features import Features, extract_features, shuffled
+from mmsa_utils.learning.training import train
+from mmsa_utils.model.head import random_head
+from mmsa_utils.model.model import PAIRS, MultimodalSentimentModel
+from mmsa_utils.posts.food import FoodPosts, burger_example, make_post
+from mmsa_utils.posts.noise import SyntheticDataset
+from mmsa_utils.reading.reader import Reader
 from mmsa_utils.seeds import seeded
-from mmsa_utils.training import answers, train
-from mmsa_utils.widgets import post_explorer
-from mmsa_utils.widgets_conflict import conflict_explorer
-from mmsa_utils.widgets_fusion import fusion_explorer
 
 SEEDING = {"seeded", "manual_seed", "default_rng", "Random", "fork_rng", "randperm"}
 
@@ -39,16 +46,17 @@ def cached(n: int = 200, seed: int = 0) -> Features:
     labels = torch.randint(3, (n,), generator=draw)
     sides = torch.randn(2, n, 16, generator=draw)
     sides[:, torch.arange(n), labels] += 2
-    return Features(*sides, labels)
+    return Features(dict(zip(("text", "image"), map(Encoded.of, sides))), labels)
 
 
 def weights(net: torch.nn.Module) -> list[float]:
     return [tensor.double().sum().item() for tensor in net.state_dict().values()]
 
 
-def aligned(**options) -> tuple[list[dict], torch.Tensor]:
-    head, history = align(cached(), cached(80, 1), seed=3, **{"epochs": 4, **options})
-    return history[1:], head_answers(head, cached(80, 2))
+def aligned(hidden: int = 64) -> tuple[list[dict], torch.Tensor]:
+    fusion, head = Concat({"text": 16, "image": 16}), random_head(32, hidden=hidden, seed=3)
+    history = align(fusion, head, cached(), cached(80, 1), epochs=4, seed=3)
+    return history[1:], head_answers(fusion, head, cached(80, 2))
 
 
 def trained(pair: str = "distilbert+vit", seed: int = 3) -> tuple[list[dict], torch.Tensor]:
@@ -78,34 +86,44 @@ def command(*words: str) -> str:
     return out.getvalue()
 
 
+def vectors(features: Features) -> torch.Tensor:
+    return torch.cat([side.pooled for side in features.sides.values()], 1)
+
+
+def untrained(side: str, name: str) -> list[float]:
+    return weights(load_encoder(side, name, pretrained=False, seed=3))
+
+
 #: modules that draw: what they offer, as calls
 DRAWING: dict[str, list[Callable[[], object]]] = {
     "seeds": [in_seeded],
-    "data": [lambda: FoodPosts(3)[2].text,
-             lambda: np.asarray(SyntheticDataset(3)[1].image),
-             lambda: make_post("same", 1, seed=4).text,
-             lambda: np.asarray(burger_example().image),
-             lambda: [batch["labels"] for batch in make_loader(food(), mini(), 5, shuffle=True, seed=3)]],
-    "scenes": [lambda: np.asarray(scenes.draw(scenes.random_scene("soup", 1, np.random.default_rng(2))))],
-    "dishes": [lambda: [np.asarray(scenes.draw(scenes.Scene(dish))).sum() for dish in scenes.TRAIN_DISHES]],
-    "encoders": [lambda: [weights(load_text_encoder(name, pretrained=False, seed=3)) for name in TEXT_ENCODERS],
-                 lambda: [weights(load_image_encoder(name, pretrained=False, seed=3)) for name in IMAGE_ENCODERS],
-                 lambda: weights(load_image_encoder("resnet18", "full", pretrained=False)),
-                 lambda: [weights(load_text_encoder("bert")), weights(load_image_encoder("resnet18"))]],
-    "model": [lambda: weights(MultimodalSentimentModel(seed=5)),
-              lambda: weights(load_model()),
-              lambda: load_model().predict(["A soup."], [food()[0].image])],
-    "alignment": [lambda: weights(random_head(8, seed=3)), aligned, lambda: shuffled(cached(), seed=3).labels,
-                  lambda: extract_features(mini(), food(), show_progress=False).text],
-    "training": [trained],
-    "correction": [lambda: correction_phase(seeds=1, n_train=40, n_test=20, show_progress=False)[0]["after"]],
-    "reading": [lambda: Reader(mini(), 4).read("A soup.", food()[0].image).text],
-    "checks": [lambda: repr(checks.chance_band(lambda posts, classes: (0.1, 0.2)))],
-    "widgets": [lambda: post_explorer() and None],
-    "widgets_conflict": [lambda: conflict_explorer(load_model()) and None],
-    "widgets_fusion": [lambda: fusion_explorer() and None],
-    "bench": [lambda: bench.cached(9, 1, 4).text],
-    "__main__": [lambda: command("evaluate", "--posts", "20")],
+    "posts.food": [lambda: FoodPosts(3)[2].text, lambda: make_post("same", 1, seed=4).text,
+                   lambda: np.asarray(burger_example().image)],
+    "posts.noise": [lambda: np.asarray(SyntheticDataset(3)[1].image)],
+    "posts.scenes": [lambda: np.asarray(scenes.draw(scenes.random_scene("soup", 1, np.random.default_rng(2))))],
+    "posts.pen": [lambda: [np.asarray(scenes.draw(scenes.Scene(dish))).sum() for dish in scenes.TRAIN_DISHES]],
+    "encoders.pretrained": [lambda: [untrained(side, name) for side, names in ENCODERS.items() for name in names],
+                            lambda: [weights(load_text_encoder("bert")), weights(load_image_encoder("resnet18"))]],
+    "encoders.image": [lambda: weights(load_image_encoder("resnet18", "full", pretrained=False))],
+    "model.model": [lambda: weights(MultimodalSentimentModel(seed=5)),
+                    lambda: weights(load_model()),
+                    lambda: load_model().predict(["A soup."], [food()[0].image])],
+    "model.head": [lambda: weights(random_head(8, seed=3))],
+    "learning.batches": [lambda: [batch["labels"] for batch in make_loader(food(), mini(), 5, shuffle=True, seed=3)]],
+    "learning.features": [lambda: vectors(extract_features(mini(), food(), show_progress=False)),
+                          lambda: shuffled(cached(), seed=3).labels],
+    "learning.alignment": [aligned],
+    "learning.training": [trained],
+    "learning.correction": [lambda: correction.correction_phase(seeds=1, n_train=40, n_test=20,
+                                                                show_progress=False)[0]["after"]],
+    "reading.reader": [lambda: Reader(mini(), 4).read("A soup.", food()[0].image).text],
+    "exercises.checks": [lambda: repr(checks.chance_band(lambda posts, classes: (0.1, 0.2)))],
+    "exercises.posts": [lambda: repr(checks.peeking(lambda shared, seed: {}))],
+    "exercises.picture": [lambda: repr(checks.map_size(lambda *sizes: 1))],
+    "explorers.posts": [lambda: post_explorer() and None],
+    "explorers.conflict": [lambda: conflict_explorer(load_model()) and None],
+    "explorers.fusion": [lambda: fusion_explorer() and None],
+    "apps.commands": [lambda: command("evaluate", "--posts", "20")],
 }
 
 
@@ -131,8 +149,9 @@ def as_they_were() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("module", DRAWING)
-@pytest.mark.usefixtures("as_they_were")
-def test_whoever_draws_neither_reads_nor_moves_the_global_generators(module, cards):
+@pytest.mark.usefixtures("as_they_were", "one_thread")
+def test_whoever_draws_neither_reads_nor_moves_the_global_generators(module, cards, monkeypatch):
+    monkeypatch.setattr(correction, "RANDOM_HEADS", 2)
     for call in DRAWING[module]:
         results = []
         for seed in (1, 2):
@@ -148,11 +167,12 @@ def test_whoever_draws_neither_reads_nor_moves_the_global_generators(module, car
 
 def test_no_module_that_draws_is_forgotten():
     drawing = set()
-    for path in Path(mmsa_utils.__file__).parent.glob("*.py"):
+    package = Path(mmsa_utils.__file__).parent
+    for path in package.rglob("*.py"):
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf8")))
         called = [node.func for node in nodes if isinstance(node, ast.Call)]
         if SEEDING & {getattr(function, "attr", getattr(function, "id", "")) for function in called}:
-            drawing.add(path.stem)
+            drawing.add(".".join(path.relative_to(package).with_suffix("").parts))
     assert drawing <= set(DRAWING)
 
 
@@ -161,7 +181,7 @@ def test_no_module_that_draws_is_forgotten():
 
 def features(pair: str) -> tuple[list[dict], torch.Tensor]:
     found = extract_features(mini(pair), food(), show_progress=False)
-    return [], torch.cat([found.text, found.image], 1)
+    return [], vectors(found)
 
 
 WORK: dict[str, Callable[[], tuple[list[dict], torch.Tensor]]] = {

@@ -1,0 +1,88 @@
+"""Where pretrained networks come from, in two sizes: files of this package, a folder, or the Hugging Face hub.
+
+``mini`` (default): small networks whose weights lie in this package; no download, seconds on a CPU.
+``full``: BERT, DistilBERT and ViT from the Hugging Face hub and torchvision's ResNet-18, downloaded once.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..checksums import WEIGHTS, check_weights
+from ..seeds import seeded
+from .loading import ask_hub_once, check_config, quiet
+
+SIZES = ("mini", "full")
+TEXT_ENCODERS = {"bert": "bert-base-uncased", "distilbert": "distilbert-base-uncased"}
+IMAGE_ENCODERS = {"resnet18": "torchvision ResNet18_Weights.IMAGENET1K_V1", "vit": "google/vit-base-patch16-224"}
+
+
+def source_of(name: str, size: str, known: dict[str, str]) -> str | Path:
+    """Where a model's files are: a folder, or a name at the hub."""
+    if size not in SIZES:
+        raise ValueError(f'size is {repr(size)[:60]}, expected "mini" or "full".')
+    if not isinstance(name, str):
+        raise ValueError(f"an encoder's name is {name!r}: expected a string, one of {', '.join(known)}, a folder or a "
+                         "hub name.")
+    if name in known:
+        return known[name] if size == "full" else WEIGHTS / name
+    if os.path.isdir(name):  # unlike Path.is_dir, it refuses no name, however long
+        return Path(name)
+    if "/" not in name or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise ValueError(f"no encoder and no folder is called {name[:200]!r}: expected one of {', '.join(known)}, an "
+                         "existing folder with a Hugging Face model, or a hub name such as owner/model.")
+    return name
+
+
+def _is_ours(source: str | Path) -> bool:
+    """Whether this is one of the encoders of the course, and no stranger's."""
+    return (source in (*TEXT_ENCODERS.values(), *IMAGE_ENCODERS.values()) if isinstance(source, str)
+            else source.parent == WEIGHTS)
+
+
+def pretrained_net(source: str | Path) -> Any:
+    """A Hugging Face model from a folder or the hub: safetensors only, no foreign code, every weight accounted for."""
+    from transformers import AutoModel
+
+    if isinstance(source, str):
+        ask_hub_once(source)
+    elif source.parent == WEIGHTS:
+        check_weights(source)
+    if not _is_ours(source):
+        check_config(source)
+    with quiet(), torch.random.fork_rng(devices=[]):  # what a checkpoint lacks (a pooler) is drawn at random
+        net, report = AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="eager",
+                                                use_safetensors=True, trust_remote_code=False,
+                                                output_loading_info=True)
+    missing = [key for key in report["missing_keys"] if "pooler" not in key]
+    if missing:
+        raise ValueError(f"{source} lacks {len(missing)} of its model's weights ({missing[0]}, ...): expected a "
+                         "checkpoint of this very architecture.")
+    return _without_pooler(net)
+
+
+def random_net(name: str, size: str, source: str | Path, seed: int) -> Any:
+    """The same architecture with random weights, built from its configuration."""
+    from transformers import AutoConfig, AutoModel, BertConfig, DistilBertConfig, ViTConfig
+
+    # The defaults of these three classes are the configurations of the full-size models.
+    at_hub = {"bert": BertConfig, "distilbert": DistilBertConfig, "vit": ViTConfig}
+    full = name in at_hub and size == "full"
+    if not (full or _is_ours(source)):
+        check_config(source)
+    config = at_hub[name]() if full else AutoConfig.from_pretrained(source, trust_remote_code=False)
+    with seeded(seed):
+        net = AutoModel.from_config(config, dtype=torch.float32, attn_implementation="eager")
+    return _without_pooler(net).eval()
+
+
+def _without_pooler(net: Any) -> Any:
+    # A trained pooler serves next-sentence prediction, an untrained one nothing. We average tokens instead.
+    pooler = getattr(net, "pooler", None)
+    if pooler is not None and any(True for _ in pooler.parameters()):  # ResNet's only averages: it stays
+        net.pooler = None
+    return net

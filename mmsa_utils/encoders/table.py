@@ -1,0 +1,66 @@
+"""Every encoder of the course by its side and name. A new one is a file in this room, and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from ..checksums import WEIGHTS
+from .base import Encoder
+from .image import ImageEncoder, pretrained_image_encoder
+from .text import TextEncoder, pretrained_text_encoder
+
+#: side → name → a function of (size, pretrained, seed) that makes the encoder.
+ENCODERS: dict[str, dict[str, Callable[[str, bool, int], Encoder]]] = {
+    "text": {"bert": partial(pretrained_text_encoder, "bert"),
+             "distilbert": partial(pretrained_text_encoder, "distilbert")},
+    "image": {"resnet18": partial(pretrained_image_encoder, "resnet18"),
+              "vit": partial(pretrained_image_encoder, "vit")},
+}
+#: side → how the folder or hub name of any other Hugging Face model is loaded.
+_STRANGERS: dict[str, Callable[..., Encoder]] = {"text": pretrained_text_encoder, "image": pretrained_image_encoder}
+
+
+def load_encoder(side: str, name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> Encoder:
+    """Load an encoder for one side of a post; see `load_text_encoder` and `load_image_encoder`."""
+    if isinstance(name, str) and name in ENCODERS[side]:
+        encoder = ENCODERS[side][name](size, pretrained, seed)
+    else:
+        encoder = _STRANGERS[side](name, size, pretrained, seed)
+    encoder.name, encoder.size = name, size
+    encoder.shipped = pretrained and size == "mini" and name in ENCODERS[side] and (WEIGHTS / name).is_dir()
+    return encoder
+
+
+def load_text_encoder(name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> TextEncoder:
+    """Load a text encoder.
+
+    Args:
+        name: ``"bert"``, ``"distilbert"``, or the folder or hub name of any Hugging Face text model (then `size`
+            has no say).
+        size: ``"mini"`` (width 128, shipped with this package) or ``"full"`` (width 768, downloaded once).
+        pretrained: False for random weights of the same shape, without any download, from `seed`. (At full size
+            with the mini tokenizer, whose ids are valid there too.)
+
+    Raises:
+        ValueError: for an unknown size, or a damaged weights file.
+        EncoderUnavailable: if the pretrained weights cannot be had; the message says what to do.
+    """
+    return load_encoder("text", name, size, pretrained, seed)  # type: ignore[return-value]
+
+
+def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> ImageEncoder:
+    """Load an image encoder.
+
+    Args:
+        name: ``"resnet18"``, ``"vit"``, or the folder or hub name of any Hugging Face image model (then `size` has
+            no say).
+        size: ``"mini"`` (64 pixels, width 128, shipped with this package) or ``"full"`` (224 pixels, width 512 for
+            ResNet-18 and 768 for ViT, downloaded once).
+        pretrained: False for random weights of the same shape, without any download, from `seed`.
+
+    Raises:
+        ValueError: for an unknown size, or a damaged weights file.
+        EncoderUnavailable: if the pretrained weights cannot be had; the message says what to do.
+    """
+    return load_encoder("image", name, size, pretrained, seed)  # type: ignore[return-value]

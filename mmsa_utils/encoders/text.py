@@ -1,0 +1,114 @@
+"""Text encoders: a transformer over word pieces, from this package, a folder or the Hugging Face hub."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..checksums import WEIGHTS
+from .base import Encoded, Encoder, spread, which
+from .loading import explained, tried
+from .pretrained import TEXT_ENCODERS, pretrained_net, random_net, source_of
+
+MAX_TOKENS = 128  # longer texts are cut: a post is a few sentences
+
+
+class WordPieces:
+    """Cuts texts into word pieces, padded to the longest of the batch. Can be pickled."""
+
+    def __init__(self, tokenizer: Any, max_tokens: int):
+        self.tokenizer, self.max_tokens = tokenizer, max_tokens
+
+    def __call__(self, texts: Sequence[str | None]) -> dict[str, Tensor]:
+        """→ ``input_ids`` and ``attention_mask`` (batch, tokens); a missing text (None) is all padding."""
+        present = which(texts)
+        if not present.any():
+            nothing = torch.zeros(len(texts), 1, dtype=torch.long)
+            return {"input_ids": nothing + (self.tokenizer.pad_token_id or 0), "attention_mask": nothing}
+        batch = self.tokenizer([text for text in texts if text is not None], padding=True, truncation=True,
+                               max_length=self.max_tokens, return_tensors="pt")
+        return {"input_ids": spread(batch["input_ids"], present, self.tokenizer.pad_token_id or 0),
+                "attention_mask": spread(batch["attention_mask"], present)}
+
+    def settings(self) -> Any:
+        """All that decides how a text is cut, but for where it ends; equal for two that cut alike."""
+        rules = json.loads(self.tokenizer.backend_tokenizer.to_str())
+        return {key: rules[key] for key in rules if key not in ("truncation", "padding")}
+
+
+class TextEncoder(Encoder):
+    """A transformer and its tokenizer. `width` is the length of the vector that comes out."""
+
+    inputs = ("input_ids", "attention_mask")
+    prepare: WordPieces
+
+    def __init__(self, net: Any, tokenizer: Any):
+        super().__init__()
+        self.net: Any = net  # a Hugging Face model
+        self.width: int = net.config.hidden_size
+        self.prepare = WordPieces(tokenizer, min(MAX_TOKENS, net.config.max_position_embeddings,
+                                                 tokenizer.model_max_length))
+
+    @property
+    def tokenizer(self) -> Any:
+        """What cuts the texts."""
+        return self.prepare.tokenizer
+
+    @property
+    def max_tokens(self) -> int:  # type: ignore[override]
+        """Longer texts are cut after so many word pieces."""
+        return self.prepare.max_tokens
+
+    @max_tokens.setter
+    def max_tokens(self, n: int) -> None:
+        self.prepare.max_tokens = n
+
+    def encode(self, input_ids: Tensor, attention_mask: Tensor) -> Encoded:  # type: ignore[override]
+        """(batch, tokens) twice → the last layer, (batch, tokens, width). The vector is its mean over real tokens."""
+        states = self.net(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return Encoded(states, attention_mask.bool())
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:  # type: ignore[override]
+        """(batch, tokens) twice → (batch, width): the mean of the last layer over the real tokens."""
+        return self.pool(self.encode(input_ids, attention_mask))
+
+    def cuts(self, item: str) -> bool:
+        """Whether a text has more word pieces than this encoder reads: its end is not looked at."""
+        longer = self.tokenizer(item, truncation=True, max_length=self.max_tokens + 1)["input_ids"]
+        return len(longer) > self.max_tokens
+
+    def save(self, folder: Path) -> None:
+        """Write a Hugging Face model with its tokenizer into a folder."""
+        self.net.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def load_tokenizer(source: str | Path) -> Any:
+    """The tokenizer of a folder or hub name; code that comes with it is never run."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    tokenizer.chat_template = None  # unused here; before 5.10 its names are where files are saved: CVE-2026-9856
+    return tokenizer
+
+
+def pretrained_text_encoder(name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> TextEncoder:
+    """Load a transformer and its tokenizer; see `load_text_encoder`."""
+    source = source_of(name, size, TEXT_ENCODERS)
+    with explained(name, source):
+        if not pretrained:
+            source_of_words = WEIGHTS / name if name in TEXT_ENCODERS else source
+            return TextEncoder(random_net(name, size, source, seed), load_tokenizer(source_of_words))
+        net, tokenizer = pretrained_net(source), load_tokenizer(source)
+        if not net.config.vocab_size / 2 < len(tokenizer) <= net.config.vocab_size:  # without its files it is made up
+            raise ValueError(f"the tokenizer of {source} knows {len(tokenizer)} word pieces and its model "
+                             f"{net.config.vocab_size}: expected the tokenizer files that belong to the model.")
+        encoder = TextEncoder(net, tokenizer)
+        if name not in TEXT_ENCODERS:
+            tried(lambda: encoder(**encoder.prepare(["Hello"])))
+        return encoder

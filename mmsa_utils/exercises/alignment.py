@@ -1,0 +1,229 @@
+"""The checks of notebook 06: temperature, calibration, intervals, and an experiment with its control."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from ..learning.metrics import calibration_error, interval
+from .checks import exercise
+from .compare import Refused, alike, compare, expect_shares, numbers
+
+
+@exercise("6.1")
+def softened(answer: Any, rng: np.random.Generator) -> str:
+    """(logits (posts, 3), temperature) → probabilities (posts, 3)."""
+    cases = [(torch.from_numpy(rng.normal(0, 2, (5, 3))).float(), temperature) for temperature in (0.5, 2.0, 3.0, 1.5)]
+    compare(answer, lambda z, warmth: (z / warmth).softmax(-1), cases, {
+        "The temperature works the wrong way round: above 1 it is to bring the probabilities together, not apart.":
+            lambda z, warmth: (z * warmth).softmax(-1),
+        "The temperature has no effect. Is it used? After the softmax it cancels when the row is made to sum to 1.":
+            lambda z, warmth: z.softmax(-1),
+        "The temperature is applied after the softmax, and the rows no longer sum to 1.":
+            lambda z, warmth: z.softmax(-1) / warmth,
+        "The softmax is applied twice: what goes into it must be logits, not probabilities.":
+            lambda z, warmth: (z.softmax(-1) / warmth).softmax(-1),
+        "The softmax runs over the posts: each column sums to 1. It is each row, one post, that must.":
+            lambda z, warmth: (z / warmth).softmax(0),
+        "One softmax for the whole batch: it is each row, one post, that must sum to 1.":
+            lambda z, warmth: (z / warmth).flatten().softmax(0).reshape(z.shape),
+        "These are logits still: the last step to probabilities is missing.": lambda z, warmth: z / warmth,
+        "A sigmoid takes each score by itself, and the rows do not sum to 1. The softmax shares out a row.":
+            lambda z, warmth: (z / warmth).sigmoid(),
+        "Scores are divided by their sum, without the e to each score that a softmax begins with.":
+            lambda z, warmth: z / z.sum(-1, keepdim=True),
+        "These are logarithms of probabilities.": lambda z, warmth: (z / warmth).log_softmax(-1),
+        "These are not yet shares: each row is to be divided by its sum.": lambda z, warmth: (z / warmth).exp(),
+    })
+    large = torch.tensor([[400.0, 399.0, -400.0], [-900.0, -901.0, -902.0]])
+    given = numbers(answer(large, 0.5))
+    if not (np.isfinite(given).all() and alike(given, (large / 0.5).softmax(-1))):
+        raise Refused("Right for ordinary logits, but not for large ones, such as 400 or -900: a power of e runs over, "
+                      "or all of a row vanish. What could be done to a row of logits that changes no probability?")
+    return "The temperature moves the confidence and never the answer, whatever the size of the logits."
+
+
+@exercise("6.2")
+def calibration_gap(answer: Any, rng: np.random.Generator) -> str:
+    """(probabilities (posts, 3), labels (posts,), number of bands) → expected calibration error."""
+    cases = [(*_answers(rng, 40), bands) for bands in (5, 10, 4, 8)]
+
+    def bands_of(probabilities, labels, bands, *, cut=torch.floor):
+        confidence, predictions = probabilities.double().max(-1)
+        right = (predictions == labels).double()
+        index = cut(confidence * bands).long().clamp(max=bands - 1)
+        filled = [index == band for band in range(bands) if (index == band).any()]
+        return [(confidence[rows].mean(), right[rows].mean(), rows.sum()) for rows in filled]
+
+    def signed(*case):
+        return sum(n * (right - sure) for sure, right, n in bands_of(*case)) / len(case[1])
+
+    def same_count(probabilities, labels, bands):
+        confidence, predictions = probabilities.double().max(-1)
+        order = confidence.argsort()
+        right = (predictions == labels).double()[order]
+        pairs = zip(confidence[order].tensor_split(bands), right.tensor_split(bands))
+        return sum(len(sure) * (sure.mean() - hits.mean()).abs() for sure, hits in pairs) / len(labels)
+
+    def of_the_label(probabilities, labels, bands):  # confidence taken as the probability of the true label
+        confidence = probabilities.double().gather(1, labels[:, None])[:, 0]
+        right = (probabilities.argmax(-1) == labels).double()
+        index = (confidence * bands).long().clamp(max=bands - 1)
+        return sum((index == band).sum() * (confidence[index == band].mean() - right[index == band].mean()).abs()
+                   for band in index.unique()) / len(labels)
+
+    compare(answer, calibration_error, cases, {
+        "Every band weighs the same, however few answers lie in it. A band counts by its share of the answers.":
+            lambda *case: torch.stack([(sure - right).abs() for sure, right, _ in bands_of(*case)]).mean(),
+        "Every band weighs the same, and empty ones count too. A band counts by its share of the answers.":
+            lambda *case: sum((sure - right).abs() for sure, right, _ in bands_of(*case)) / case[2],
+        "Gaps of opposite sign cancel: too sure in one band and not sure enough in another must add up.":
+            lambda *case: abs(signed(*case)),
+        "The gaps keep their sign, accuracy less confidence, and bands with opposite ones make up for each other.":
+            signed,
+        "The gaps keep their sign, confidence less accuracy, and bands with opposite ones make up for each other.":
+            lambda *case: -signed(*case),
+        "This is the widest gap of any band. The task asks for the mean one.":
+            lambda *case: max((sure - right).abs() for sure, right, _ in bands_of(*case)),
+        "The gaps are squared. The task asks for their size.":
+            lambda *case: sum(n * (sure - right) ** 2 for sure, right, n in bands_of(*case)) / len(case[1]),
+        "These are bands with the same number of answers. The task asks for bands of the same width.": same_count,
+        "The number of a band is rounded to the nearest, so that each band begins half a width too early. Round down.":
+            lambda *case: sum(n * (sure - right).abs() for sure, right, n in bands_of(*case, cut=torch.round))
+            / len(case[1]),
+        "The confidence is the probability of the answer given, the largest of the row; this takes the true label's, "
+        "which the head does not know.": of_the_label,
+        "The gaps are weighted by counts. Divide by the number of answers.":
+            lambda *case: sum(n * (sure - right).abs() for sure, right, n in bands_of(*case)),
+    })
+    certain, labels = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0.2, 0.2, 0.6]]), torch.tensor([0, 2, 2])
+    if not alike(answer(certain, labels, 5), calibration_error(certain, labels, 5)):
+        raise Refused("Right, but for answers with a confidence of exactly 1: they fall off the end of the last band.")
+    return "Sure and right are now compared band by band, and no gap hides behind another."
+
+
+@exercise("6.3")
+def seed_interval(answer: Any, rng: np.random.Generator) -> str:
+    """List of accuracies, one a seed → (mean, low, high) of the 95 % interval."""
+    from scipy.stats import t
+
+    cases = [(rng.normal(0.8, 0.05, runs).round(4).tolist(),) for runs in (5, 3, 8, 4)]
+
+    def around(half):
+        return lambda x: (np.mean(x), np.mean(x) - half(np.array(x)), np.mean(x) + half(np.array(x)))
+
+    def error(x, ddof=1):
+        return x.std(ddof=ddof) / np.sqrt(len(x))
+
+    def quantile(x, share=0.975, freedom=1):
+        return t.ppf(share, len(x) - freedom)
+
+    compare(answer, interval, cases, {
+        "This is where single runs lie, not their mean: the mean of n runs is surer than one run by the root of n.":
+            around(lambda x: quantile(x) * x.std(ddof=1)),
+        "The spread is divided by n, not by its root: the interval comes out too narrow.":
+            around(lambda x: quantile(x) * x.std(ddof=1) / len(x)),
+        "The spread is divided by n where n - 1 is due: the mean was computed from the same runs, so they lie closer "
+        "to it than to the truth.": around(lambda x: quantile(x) * error(x, ddof=0)),
+        "1.96 is for many runs. With few, their spread itself is uncertain, and the quantile of Student's t is larger.":
+            around(lambda x: 1.96 * error(x)),
+        "2 is a rule of thumb for many runs. With few, their spread itself is uncertain, and the quantile of "
+        "Student's t is larger.": around(lambda x: 2 * error(x)),
+        "The quantile is looked up under n. How many degrees of freedom are left once the mean is known?":
+            around(lambda x: quantile(x, freedom=0) * error(x)),
+        "This interval leaves out 5 % on either side, so it holds only 90 %.":
+            around(lambda x: quantile(x, share=0.95) * error(x)),
+        "The quantile is missing: mean plus or minus one standard error holds the truth far less often than in 95 of "
+        "100 cases.": around(error),
+        "This is the lowest and the highest run. More runs would make that wider, though they tell more.":
+            lambda x: (np.mean(x), min(x), max(x)),
+        "The middle is the median. The task asks for the mean.":
+            lambda x: (np.median(x), *(np.median(x) + sign * quantile(x) * error(np.array(x)) for sign in (-1, 1))),
+        "The ends are right and the mean is not where it belongs: the order is mean, low, high.":
+            lambda x: tuple(sorted(interval(x))),
+        "The ends are swapped: the order is mean, low, high.":
+            lambda x: (interval(x)[0], *interval(x)[:0:-1]),
+        "This is how far the interval reaches to either side. Give back its two ends.":
+            lambda x: (np.mean(x), *[quantile(x) * error(np.array(x))] * 2),
+    })
+    return "With this you can say how far a result would move if the dice fell again."
+
+
+@exercise("6.4")
+def four_readers(answer: Any, rng: np.random.Generator) -> str:
+    """(train, validation, test), each {"text", "image", "labels"} → test accuracy of text, image, both and control."""
+    stronger, weaker = rng.permutation(["text", "image"]).tolist()
+    make = _tables(rng, stronger)
+    train, validation, test = make(150), make(90), make(301)
+
+    names = ("text", "image", "both", "control")
+
+    def ask(validation, labels):
+        return expect_shares(answer(train, validation, {**test, "labels": labels}), names)
+
+    main = ask(validation, test["labels"])
+    # Answers that do not depend on the test labels: as a post's label goes through all three, it is right exactly once.
+    each = [ask(validation, torch.full_like(test["labels"], label)) for label in range(3)]
+    for name in main:
+        if len({row[name] for row in each}) == 1:
+            raise Refused(f"The accuracy of {name!r} stays the same when other test labels are handed in. Which posts "
+                          "do you measure on?")
+    for name in main:
+        if abs(sum(row[name] for row in each) - 1) > 1e-6:
+            if ask(validation, test["labels"]) != main:
+                raise Refused("The same posts handed in twice give different figures. Give everything random a seed of "
+                              "its own: first weights, order of the posts, shuffling.")
+            raise Refused(f"The answers of {name!r} change with the test labels: these have a part in the training, or "
+                          "in choosing the epoch. Keep them for the very end.")
+    alone = max(main["text"], main["image"])
+    if alone > 0.5 and main["both"] < alone + 0.03:
+        raise Refused("'both' is no better than the better side alone, and on these posts it should be. Does that head "
+                      "see the features of both sides?")
+    if main["both"] < 0.6:
+        raise Refused(f"Your heads hardly learn: {main['both']:.2f} with both sides, where more than 0.7 is easy on "
+                      "these posts. More steps, or a higher learning rate?")
+    if main["control"] > 1 / 9 + main["both"] * 2 / 3:  # two thirds of the way from chance
+        raise Refused(f"The control reaches {main['control']:.2f}, far above chance: its posts and labels still belong "
+                      "together. Were both moved by one shuffle, or do the validation labels still tell the truth?")
+    if all(row["control"] == row["both"] for row in each):  # each test set of one label, which no shuffling changes
+        raise Refused("The control is the same head as 'both', measured on shuffled test labels. That is at chance for "
+                      "any head and shows nothing: it must learn from shuffled labels, and meet the true ones.")
+    if main[stronger] < main[weaker]:
+        raise Refused("'text' and 'image' look swapped: on these posts, the one that you call weaker tells more.")
+    parts = [{side: part[test["labels"] == label] for side, part in test.items()} for label in range(3)]
+    by_class = [(len(part["labels"]), expect_shares(answer(train, validation, part), names)) for part in parts]
+    # Counted class by class, where no shuffling changes a label, right answers add up to those of the whole test.
+    pooled = {name: sum(n * row[name] for n, row in by_class) / len(test["labels"]) for name in main}
+    if abs(pooled["both"] - main["both"]) < 1e-6 < abs(pooled["control"] - main["control"]):
+        raise Refused("The control is measured on test labels that are shuffled too. It learns from shuffled labels, "
+                      "and is measured on the true ones.")
+    turned = ask({**validation, "labels": (validation["labels"] + 1) % 3}, test["labels"])
+    if all(turned[name] == main[name] for name in ("text", "image", "both")):
+        raise Refused("The figures stay the same whatever the validation labels say. They are to choose the epoch.")
+    return "A sound experiment: each side alone, both, a control that could fail, and test posts that chose nothing."
+
+
+def _answers(rng: np.random.Generator, posts: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Probabilities (posts, 3), too sure of themselves, and labels (posts,)."""
+    logits = torch.from_numpy(rng.normal(0, 1, (posts, 3)))
+    draws = torch.from_numpy(rng.gumbel(size=(posts, 3)))
+    return F.softmax(2 * logits, -1).float(), (logits + draws).argmax(-1)
+
+
+def _tables(rng: np.random.Generator, stronger: str):
+    """A function n → features and labels of n posts whose mood is a sum of two opinions, one side's weighing more."""
+    width = 16
+    codes = {side: (rng.normal(0, 1, width), rng.normal(0, 2, width)) for side in ("text", "image")}
+
+    def make(n: int) -> dict[str, torch.Tensor]:
+        opinions = {side: rng.normal(size=n) for side in codes}
+        mood = sum((1.0 if side == stronger else 0.65) * opinions[side] for side in codes)
+        labels = np.digitize(mood, np.array([-0.43, 0.43]) * np.hypot(1.0, 0.65))  # about as many of each class
+        table = {side: torch.from_numpy(np.outer(opinions[side], along) + at + rng.normal(0, 0.8, (n, width))).float()
+                 for side, (along, at) in codes.items()}
+        return {**table, "labels": torch.from_numpy(labels)}
+
+    return make

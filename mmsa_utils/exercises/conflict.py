@@ -1,0 +1,251 @@
+"""The checks of notebook 07: how two sides relate, slices, one side taken away, a comparison to be trusted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..posts.phrases import KINDS
+from ..posts.rules import RELATIONS, judge
+from .checks import exercise
+from .compare import Refused, alike, compare, expect_keys, expect_kind, numbers
+
+_PARTS = ("relations", "additive", "hidden", "interval", "verdict")
+_VERDICTS = ("hidden", "additive", "cannot tell")
+
+
+@exercise("7.1")
+def relation_between(answer: Any, rng: np.random.Generator) -> str:
+    """(text: -2 to 2, "same" or "opposite"; picture: -2 to 2) → one of RELATIONS."""
+    compare(answer, _relation, [(kind, level) for kind in KINDS for level in (-2, -1, 0, 1, 2)], {
+        "Very good (2) and rather good (1) are of one mood. Compare the signs of the two levels, not the levels.":
+            lambda text, picture: _relation(text, picture) if text in ("same", "opposite") or text == picture
+            else "contradict" if text * picture else "soft",
+        "Two levels of one sign agree, however strong: strength decides who wins, not whether there is a quarrel.":
+            lambda text, picture: "soft" if _relation(text, picture) == "agree" and text != picture
+            else _relation(text, picture),
+        "Two neutral sides are counted as soft. Look again at what they say: is there anything they disagree on?":
+            lambda text, picture: "soft" if (text, picture) == (0, 0) else _relation(text, picture),
+        "Every disagreement is counted as a contradiction. What if one of the two sides has no mood?":
+            lambda text, picture: _relation(text, picture).replace("soft", "contradict"),
+        "A neutral side is counted as agreeing with any other. Good and neutral are not one mood.":
+            lambda text, picture: _relation(text, picture).replace("soft", "agree"),
+        '"same" and "opposite" have no mood of their own that could agree with anything: such texts refer.':
+            lambda text, picture: {"same": "agree", "opposite": "contradict"}.get(text) or _relation(text, picture),
+    })
+    return "Every post can now be sorted by how its two sides relate, before any model has seen it."
+
+
+def _relation(text, picture: int) -> str:
+    return judge(text, picture)[1]
+
+
+@exercise("7.2")
+def slice_scores(answer: Any, rng: np.random.Generator) -> str:
+    """(batches: a list of (predictions (n,), labels (n,), relations (n,))) → {relation: accuracy}."""
+    cases = []
+    for absent in ("refer", "soft", None):
+        present = [name for name in RELATIONS if name != absent]
+        batches = []
+        for n in (16, 16, 16, 3):
+            relations = np.array([*present, *rng.choice(present, 16)])[:n]  # the short last batch misses some
+            labels = rng.integers(0, 3, n)
+            hit = rng.random(n) < np.where(relations == "agree", 0.9, 0.4)
+            if absent == "refer":
+                hit &= relations != "contradict"  # a slice without a right answer is not an empty one
+            batches.append((np.where(hit, labels, (labels + 1) % 3), labels, relations))
+        cases.append((batches,))
+    for (batches,) in cases:
+        given, wanted = answer(batches), _pooled(batches)
+        expect_kind(given, wanted)
+        if set(given) - set(wanted):
+            raise Refused(f"There is an entry for {sorted(set(given) - set(wanted))}, of which there was no post. An "
+                          "accuracy over nothing is neither 0 nor NaN: leave it out.")
+        if set(wanted) - set(given) and not alike(given, _pooled(batches[-1:])):
+            raise Refused(f"There is no entry for {sorted(set(wanted) - set(given))}, though there were posts of it. "
+                          "Are all batches counted? Where every answer is wrong the accuracy is 0.")
+    compare(answer, _pooled, cases, {
+        "Accuracies of batches are averaged, so that three posts in a short batch weigh as much as sixteen. Count over "
+        "all batches first, and divide once.":
+            lambda batches: {name: np.mean([_pooled([batch])[name] for batch in batches if name in batch[2]])
+                             for name in _pooled(batches)},
+        "Batches are averaged, and those without a post of the kind count as 0 there. Count over all batches first.":
+            lambda batches: {name: np.mean([_pooled([batch]).get(name, 0) for batch in batches])
+                             for name in _pooled(batches)},
+        "Each is divided by the number of all posts. Divide by the posts of that relation.":
+            lambda batches: {name: value * _count(batches, name) / sum(len(batch[1]) for batch in batches)
+                             for name, value in _pooled(batches).items()},
+        "These are counts. An accuracy is the share of the slice's posts that were answered rightly.":
+            lambda batches: {name: value * _count(batches, name) for name, value in _pooled(batches).items()},
+        "Only the last batch is in this result: each batch overwrites the one before.":
+            lambda batches: _pooled(batches[-1:]),
+        "Only the first batch is in this result. Does the function return inside of the loop?":
+            lambda batches: _pooled(batches[:1]),
+        "The last batch is left out. It is shorter, but its posts count.": lambda batches: _pooled(batches[:-1]),
+        "These are per cent: an accuracy lies between 0 and 1.":
+            lambda batches: {name: 100 * value for name, value in _pooled(batches).items()},
+        "These are shares of wrong answers.": lambda batches: {k: 1 - v for k, v in _pooled(batches).items()},
+    })
+    return "Each post counts once, whichever batch it came in, and an empty slice claims nothing."
+
+
+def _pooled(batches: list) -> dict[str, float]:
+    predictions, labels, relations = (np.concatenate(part) for part in zip(*batches))
+    return {name: float((predictions == labels)[relations == name].mean()) for name in RELATIONS if name in relations}
+
+
+def _count(batches: list, name: str) -> int:
+    return sum(int((batch[2] == name).sum()) for batch in batches)
+
+
+@exercise("7.3")
+def deal_pictures(answer: Any, rng: np.random.Generator) -> str:
+    """(text (n, d), picture (n, e), labels (n,), seed) → the three, with the pictures dealt out anew."""
+    orders = []
+    for n in (3, 6, 6, 6, 9, 40):
+        posts = (rng.normal(size=(n, 4)), rng.normal(size=(n, 5)), np.arange(n) % 3)
+        seed = int(rng.integers(1000))
+        text, picture, labels = _three(answer(*posts, seed), posts)
+        orders.append(_order(text, picture, labels, *posts))
+        again = _three(answer(*posts, seed), posts)[1]
+        if not np.array_equal(picture, again):
+            raise Refused("The same seed gave another order the second time: the result could not be repeated. Make a "
+                          "generator from the seed, and draw from that.")
+    dealt = {_three(answer(*posts, seed), posts)[1].tobytes() for seed in range(8)}
+    if len(dealt) == 1:
+        raise Refused("Every seed gives the same order, so there is only one way to take the picture away.")
+    for order in orders:
+        kept = int((order == np.arange(len(order))).sum())
+        if kept:
+            raise Refused(f"{kept} of {len(order)} posts kept their own picture, and so lost nothing. A random order "
+                          "leaves one post in its place on average, and so does a random order moved by one place: how "
+                          "could you be sure that none is?")
+    return "One side now lies in every post, the other is untouched, and anybody can repeat it."
+
+
+def _three(result, posts: tuple) -> tuple[np.ndarray, ...]:
+    if not isinstance(result, (tuple, list)) or len(result) != 3:
+        raise Refused("Give back three things: text, picture and labels.")
+    for part, wanted in zip(result, posts):
+        expect_kind(part, wanted)
+    return tuple(numbers(part) for part in result)
+
+
+def _order(text, picture, labels, old_text, old_picture, old_labels) -> np.ndarray:
+    """Whose picture each post now has, (n,)."""
+    whose = np.abs(picture[:, None] - old_picture).max(-1) < 1e-5  # (n, n)
+    moved = not alike(text, old_text)
+    if moved and alike(picture, old_picture):
+        raise Refused("It is the text that was dealt out, and the pictures stayed: the two sides are swapped.")
+    if whose.sum(1).min() == 1 and moved and alike(text, old_text[whose.argmax(1)]):
+        raise Refused("Text and picture moved together: each text still has its own picture, and nothing was taken "
+                      "away. Leave the text in its place.")
+    if moved:
+        raise Refused("The text has changed too. Then nobody can say which side's absence did the harm.")
+    if not alike(labels, old_labels):
+        raise Refused("The labels have moved. Against wrong labels even a perfect model looks broken.")
+    if np.ptp(picture, axis=0).max() < 1e-5:
+        raise Refused("Every post has the same picture now: this drops the side. The task asks for real pictures, "
+                      "those of other posts. (In a loop: is a picture written over before it is handed on?)")
+    if whose.sum(1).min() == 0:
+        raise Refused("Some pictures are not among those that went in: numbers were mixed within a vector. Deal out "
+                      "whole rows (axis 0).")
+    if whose.sum(0).min() == 0:
+        raise Refused("Some pictures were dealt twice and others not at all. Each goes to exactly one post.")
+    return whose.argmax(1)
+
+
+@exercise("7.4")
+def heads_compared(answer: Any, rng: np.random.Generator) -> str:
+    """{"relations": (n,) texts, "additive" and "hidden": (seeds, n) of 0 and 1, "interval": (low, high), "verdict"}."""
+    expect_keys(answer, _PARTS)
+    relations = np.asarray(answer["relations"])
+    additive, hidden = (_right_or_wrong(answer[name], name, len(relations)) for name in ("additive", "hidden"))
+    if alike(additive, hidden):
+        raise Refused("Both heads gave the same answers to every post: they are one and the same head.")
+    if len(additive) != len(hidden):
+        raise Refused("Train both heads equally often, so that each seed gives a pair.")
+    clash = relations == "contradict"
+    if clash.sum() < 100:
+        raise Refused(f"Only {clash.sum()} of your test posts contradict themselves: too few for a narrow interval. "
+                      "There is a way to get more without drawing thousands.")
+
+    low, high = _pair(answer["interval"])
+    _check_interval(np.array([low, high]), additive, hidden, clash, rng)
+    verdict = "hidden" if low > 0 else "additive" if high < 0 else "cannot tell"
+    if answer["verdict"] != verdict:
+        raise Refused("The verdict does not follow from your interval. Where does 0, no difference, lie in it?"
+                      if answer["verdict"] in _VERDICTS else f"The verdict is one of {', '.join(_VERDICTS)}.")
+    return "Your verdict speaks for other posts and other seeds too, which is what a comparison of two methods claims."
+
+
+def _check_interval(given: np.ndarray, additive: np.ndarray, hidden: np.ndarray, clash: np.ndarray,
+                    rng: np.random.Generator) -> None:
+    """Refuse an interval that is not what these answers lead to; where another way to compute it fits, name that."""
+    first, second = additive[:, clash], hidden[:, clash]
+    wanted = _bootstrap(first, second, rng)
+
+    def distance(other: np.ndarray) -> float:  # in half widths; resampling alone makes about 0.1
+        return 2 * np.abs(given - other).max() / (wanted[1] - wanted[0])
+
+    if distance(wanted) < 0.2:
+        return
+    mistakes = {
+        "The interval is of additive − hidden. The task asks for hidden − additive.": -wanted[::-1],
+        "This is the interval over all test posts. The question was about those that contradict themselves.":
+            _bootstrap(additive, hidden, rng),
+        "Your interval draws the posts anew, but keeps the seeds. So it holds for these very trainings only: another "
+        "seed may fall outside.": _bootstrap(first, second, rng, seeds=False),
+        "Your interval draws the seeds anew, but keeps the posts. So it holds for these very posts only: others may "
+        "fall outside.": _bootstrap(first, second, rng, posts=False),
+        "The two heads' posts were drawn separately. Both heads answered the same posts: draw once, use it for both, "
+        "and the luck of the draw cancels out.": _bootstrap(first, second, rng, paired=False),
+        "This is one standard error to each side, which covers two cases in three, not 95 in 100.":
+            wanted.mean() + (wanted - wanted.mean()) / 1.96,
+    }
+    nearest = min(mistakes, key=lambda message: distance(mistakes[message]))
+    if distance(mistakes[nearest]) < min(0.3, distance(wanted)):
+        raise Refused(nearest)
+    if distance(wanted) > 0.3:
+        raise Refused(f"[{given[0]:.3f}, {given[1]:.3f}] is not the 95 % interval that your own answers lead to.")
+
+
+def _right_or_wrong(answers, name: str, posts: int) -> np.ndarray:
+    """A head's answers as (seeds, posts) of 0 and 1, if they can come from a sound experiment."""
+    values = numbers(answers)
+    if values is None or values.ndim == 0 or values.shape[-1] != posts:
+        raise Refused(f'"{name}" and "relations" are not about the same posts: for each seed a row of {posts} is due.')
+    if not np.isin(values, (0, 1)).all():
+        raise Refused(f'"{name}" holds more than 0 and 1. Is that the answer itself? Say whether it was right.')
+    if values.ndim == 1 or len(values) < 5:
+        count = 1 if values.ndim == 1 else len(values)
+        raise Refused(f'"{name}" was trained {count} time{"s" * (count > 1)}. Another seed may turn the result round: '
+                      "train at least five, a row each.")
+    if (values == values[0]).all():
+        raise Refused(f'All trainings of "{name}" gave the same answers. Does the seed reach `align`?')
+    if values.mean() > 0.985:
+        raise Refused(f'"{name}" is right on {values.mean():.1%}. With two labels in a hundred spoiled, nobody can be: '
+                      "was it trained on the posts that it is tested on?")
+    if values.mean() < 0.3:
+        raise Refused(f'"{name}" is right on {values.mean():.0%}, below chance. Do answers and labels share one order?')
+    return values
+
+
+def _pair(interval) -> np.ndarray:
+    values = numbers(interval)
+    if values is None or values.shape != (2,) or not values[0] < values[1]:
+        raise Refused("The interval is a pair: low, then high.")
+    return values
+
+
+def _bootstrap(first: np.ndarray, second: np.ndarray, rng: np.random.Generator, posts: bool = True,
+               seeds: bool = True, paired: bool = True, draws: int = 2000) -> np.ndarray:
+    """95 % interval of mean(second) − mean(first), (seeds, posts) each; posts and seeds drawn with replacement."""
+    def shares(n: int, again: bool) -> np.ndarray:  # how often each of n was drawn: (draws, n)
+        return rng.multinomial(n, np.full(n, 1 / n), draws) / n if again else np.full((draws, n), 1 / n)
+
+    rows, columns = first.shape
+    seed, post = shares(rows, seeds), shares(columns, posts)
+    other = post if paired else shares(columns, posts)
+    return np.quantile((seed @ second * post).sum(1) - (seed @ first * other).sum(1), [0.025, 0.975])

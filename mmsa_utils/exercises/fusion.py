@@ -1,0 +1,285 @@
+"""The checks of notebook 04: counting, what the head is given, softmax, and what a sum of two opinions can say."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from ..fusion.concat import join
+from ..model.head import mlp_head
+from .checks import exercise
+from .compare import Refused, alike, compare, expect_kind, expect_shares, numbers
+
+
+@exercise("4.1")
+def head_parameters(answer: Any, rng: np.random.Generator) -> str:
+    """(text width, image width, hidden, outputs) → parameters of a head with two hidden layers."""
+    cases = [(768, 512, 256, 3)]
+    cases += [(*rng.integers(20, 200, 2).tolist(), int(rng.integers(8, 64)), int(rng.integers(2, 6))) for _ in range(5)]
+
+    def counted(text, image, hidden, outputs):
+        with torch.device("meta"):  # shapes without numbers
+            return sum(p.numel() for p in mlp_head(text + image, outputs, hidden).parameters())
+
+    compare(answer, counted, cases, {
+        "The biases are missing: one for each output of a layer.": lambda t, i, h, o: (t + i) * h + h * h + h * o,
+        "One layer is missing: the head has three linear layers, and the middle one leads from hidden units to hidden "
+        "units.": lambda t, i, h, o: (t + i) * h + h + h * o + o,
+        "The two widths are multiplied. Concatenation writes one vector after the other: how long is the result?":
+            lambda t, i, h, o: t * i * h + h + h * h + h + h * o + o,
+        "A bias belongs to each output of a layer, not to each of its inputs.":
+            lambda t, i, h, o: (t + i) * (h + 1) + h * (h + 1) + h * (o + 1),
+        "The middle layer leads from every hidden unit to every hidden unit: that is more weights than units.":
+            lambda t, i, h, o: (t + i) * h + h + h + h + h * o + o,
+        "Only one of the two sides goes into your head.": lambda t, i, h, o: t * h + h + h * h + h + h * o + o,
+        "You count one bias for a whole layer. Each output of a layer has its own.":
+            lambda t, i, h, o: (t + i) * h + 1 + h * h + 1 + h * o + 1,
+        "The biases of the last layer are missing: one for each logit.":
+            lambda t, i, h, o: (t + i) * h + h + h * h + h + h * o,
+        "The joined vector enters the first layer alone. What the second is given are the hidden units.":
+            lambda t, i, h, o: 2 * ((t + i) * h + h) + h * o + o,
+        "Your head has 256 hidden units, as in section 4. Here their number is given.":
+            lambda t, i, h, o: (t + i) * 256 + 256 + 256 * 256 + 256 + 256 * o + o,
+    })
+    return "Your count agrees with PyTorch's: you know what a head costs before you build it."
+
+
+def _dropped(x: torch.Tensor, silent: torch.Tensor, scale: float) -> torch.Tensor:
+    return torch.where(silent, 0.0, x * scale)
+
+
+def _dropout(x: torch.Tensor, draws: torch.Tensor, share: float) -> torch.Tensor:
+    return _dropped(x, draws < share, 1 / (1 - share))
+
+
+@exercise("4.2")
+def head_input(answer: Any, rng: np.random.Generator) -> str:
+    """(text (batch, t), picture (batch, i), draws (batch, t + i), share, training) → (batch, t + i)."""
+    cases = []
+    for batch, text_width, image_width in ((8, 6, 8), (9, 7, 5), (10, 8, 8)):
+        text = torch.from_numpy(rng.normal(0.3, 0.5, (batch, text_width))).float()
+        picture = torch.from_numpy(rng.normal(1, 3, (batch, image_width))).float()
+        draws = torch.from_numpy(rng.uniform(size=(batch, text_width + image_width))).float()
+        cases.append((text, picture, draws, float(rng.choice([0.2, 0.25, 0.3]))))
+
+    # First the join alone, then dropout on top: two mistakes at once are then named one after the other.
+    _refuse_wrong_joins(answer, [(*case, False) for case in cases])
+    _refuse_wrong_dropout(answer, [(*case, True) for case in cases])
+    return "Both sides arrive on equal terms, in the right order, and dropout is on in training alone."
+
+
+def _refuse_wrong_joins(answer: Any, cases: list[tuple]) -> None:
+    """Refuse an answer that does not normalise each side and join them when it gives an answer."""
+    def norm(side, axis=-1, unbiased=False):
+        return (side - side.mean(axis, keepdim=True)) / side.std(axis, unbiased=unbiased, keepdim=True)
+
+    sample = " And the spread is divided by one less than there are numbers, as for a sample."
+    wrong_numbers = {message + ending: functools.partial(normalised, unbiased=bool(ending))
+                     for message, normalised in {
+        "Normalised once, after joining: the louder side keeps its lead. Each side on its own, please.":
+            lambda t, i, *_, unbiased: norm(torch.cat([t, i], -1), unbiased=unbiased),
+        "Normalised over the batch: a post's vector now depends on its neighbours. Use its own mean and spread.":
+            lambda t, i, *_, unbiased: torch.cat([norm(t, 0, unbiased), norm(i, 0, unbiased)], -1),
+        "One mean and one spread for the whole batch: each post has its own.":
+            lambda t, i, *_, unbiased: torch.cat([norm(s.reshape(1, -1), unbiased=unbiased).reshape(s.shape)
+                                                  for s in (t, i)], -1),
+    }.items() for ending in ("", sample)}
+    compare(answer, lambda t, i, *_: join(t, i), cases, {
+        "The modalities are swapped: the text comes first. Nothing will crash, but every weight of the head would "
+        "look at the wrong side.": lambda t, i, *_: join(i, t),
+        "The sides are joined as they are: the louder one still drowns the other.":
+            lambda t, i, *_: torch.cat([t, i], -1),
+        **wrong_numbers,
+        "Close: the spread is divided by one less than the width, as for a sample. Layer normalisation divides by the "
+        "width.": lambda t, i, *_: torch.cat([norm(t, unbiased=True), norm(i, unbiased=True)], -1),
+        "The mean is taken off, the spread is not yet made 1.":
+            lambda t, i, *_: torch.cat([t - t.mean(-1, keepdim=True), i - i.mean(-1, keepdim=True)], -1),
+        "The spread is made 1, but the mean is not yet taken off.":
+            lambda t, i, *_: torch.cat([s / s.std(-1, unbiased=False, keepdim=True) for s in (t, i)], -1),
+        "Divided by the variance. The spread is its square root.":
+            lambda t, i, *_: torch.cat([norm(s) / s.std(-1, unbiased=False, keepdim=True) for s in (t, i)], -1),
+        "Dropout is left on: when training is False, the head should be given everything, the same on every call.":
+            lambda t, i, draws, share, _: _dropout(join(t, i), draws, share),
+        "When training is False, nothing is silenced, so nothing has to be made up for: leave the numbers as they are.":
+            lambda t, i, draws, share, _: join(t, i) * (1 - share),
+    }, tolerance=1e-3)  # with or without the tiny number below the square root
+
+
+def _refuse_wrong_dropout(answer: Any, cases: list[tuple]) -> None:
+    """Refuse an answer that silences the wrong numbers while it learns, or makes up for them wrongly."""
+    compare(answer, lambda t, i, draws, share, _: _dropout(join(t, i), draws, share), cases, {
+        "Nothing is silenced while training.": lambda t, i, *_: join(t, i),
+        "The survivors are not scaled up: the head would hear a quieter vector in training than when it answers.":
+            lambda t, i, draws, share, _: _dropped(join(t, i), draws < share, 1),
+        "The survivors are made smaller. They should make up for the silenced ones.":
+            lambda t, i, draws, share, _: _dropped(join(t, i), draws < share, 1 - share),
+        "The survivors are scaled by the share that is silenced. What counts is the share that is left.":
+            lambda t, i, draws, share, _: _dropped(join(t, i), draws < share, 1 / share),
+        "The wrong ones are silenced: those whose draw is below the share fall silent, the others stay.":
+            lambda t, i, draws, share, _: _dropped(join(t, i), draws >= share, 1 / (1 - share)),
+        "Here the share is what stays. In this task, as in PyTorch, it is what falls silent.":
+            lambda t, i, draws, share, _: _dropped(join(t, i), draws >= share, 1 / share),
+        "The numbers are silenced before they are normalised, which shifts them all. Normalise, join, then silence.":
+            lambda t, i, draws, share, _: join(_dropout(t, draws[:, :t.shape[1]], share),
+                                               _dropout(i, draws[:, t.shape[1]:], share)),
+    }, tolerance=1e-3)
+
+
+@exercise("4.3")
+def steady_softmax(answer: Any, rng: np.random.Generator) -> str:
+    """logits (posts, classes), of any size → shares (posts, classes)."""
+    def softmax(z):
+        return torch.softmax(z.double(), -1)
+
+    usual = [(torch.from_numpy(rng.normal(0, 2, shape)).float(),) for shape in ((4, 3), (3, 5), (3, 3))]
+    compare(answer, softmax, usual, {
+        "Your columns sum to 1, not your rows: the posts share among themselves. Which axis holds the classes?":
+            lambda z: torch.softmax(z, 0),
+        "Softmax has been applied twice: the shares are pressed together, and no class can ever be sure.":
+            lambda z: torch.softmax(torch.softmax(z, -1), -1),
+        "This is the sigmoid of each logit by itself: classes have to share one whole.": torch.sigmoid,
+        "The logits themselves are divided by their sum: e to their power is missing.":
+            lambda z: z / z.sum(-1, keepdim=True),
+        "These are the powers of e; they do not yet sum to 1.": torch.exp,
+        "All posts together sum to 1: each post has shares of its own.":
+            lambda z: torch.softmax(z.flatten(), 0).view_as(z),
+        "These are the logarithms of the shares.": lambda z: torch.log_softmax(z, -1),
+        "All goes to the largest: that is the answer, not the shares.":
+            lambda z: F.one_hot(z.argmax(-1), z.shape[-1]).float(),
+    })
+    row = torch.from_numpy(rng.normal(0, 1, (1, 3))).float()
+    stages = {
+        "Right for small logits. With logits around 1000 it breaks: e to that power is more than a float can hold. "
+        "Which number could you take off a row without changing its shares?": row + 1000,
+        "Right for large logits. With logits around -1000 it breaks: all powers of e round to 0, and there is nothing "
+        "to divide by. What should the largest number of a row become?": row - 1000,
+        "Right for each post alone. When one post has logits around 1000 and another around -1000, it breaks: is the "
+        "same number taken off both rows?": torch.cat([row + 1000, row - 1000]),
+        "Right where the logits of a post lie close together. With 1000 and -1000 in one row it breaks: what is left "
+        "of the largest is still too large. What should it become?": row + torch.tensor([[-1000.0, 1000.0, 0.0]]),
+    }
+    for message, logits in stages.items():
+        try:
+            given = answer(logits)
+        except Refused as stopped:
+            if "Overflow" in str(stopped) or "ZeroDivision" in str(stopped):
+                raise Refused(message) from None
+            raise
+        values = numbers(given)
+        if values is not None and not np.isfinite(values).all():
+            raise Refused(message)
+        if not alike(given, softmax(logits), 1e-3):
+            raise Refused("Nothing breaks with logits around 1000 or -1000, but the shares are wrong there. Are large "
+                          "logits cut off, or is something added to the sum? Only differences within a row may count.")
+    return "Rows sum to 1, each post by itself, and no logit is too large."
+
+
+def _sum_can(table: np.ndarray) -> bool:
+    """Whether of any two rows, one has all the ones of the other."""
+    return not any((a > b).any() and (a < b).any() for a in table for b in table)
+
+
+def _nowhere(found: Callable[..., bool], neighbours: bool = False) -> Callable[[np.ndarray], bool]:
+    """A function of a table: whether `found(upper left, upper right, lower left, lower right)` holds nowhere in it."""
+    def looked(table):
+        rows, columns = table.shape
+        return not any(found(table[i, k], table[i, m], table[j, k], table[j, m])
+                       for i, j in combinations(range(rows), 2) for k, m in combinations(range(columns), 2)
+                       if not neighbours or j - i == m - k == 1)
+    return looked
+
+
+@exercise("4.4")
+def sum_can(answer: Any, rng: np.random.Generator) -> str:
+    """table (texts, pictures) of 0 and 1 → whether some sum of two opinions is above zero exactly where it says 1."""
+    tables = [np.array(rows) for rows in (
+        [[0, 1], [1, 0]], [[1, 0], [0, 1]], [[1, 0], [0, 0]], [[1, 1], [0, 1]], [[0, 0], [1, 1]], [[0, 1], [0, 1]],
+        [[1, 1], [1, 1]], [[1, 1, 0], [1, 0, 0], [0, 0, 0]], [[1, 1, 0], [1, 0, 0], [0, 1, 0]],
+        [[1, 0, 0], [1, 1, 1], [0, 0, 1]], [[1, 1, 0], [0, 0, 0], [0, 1, 1]])]
+    for rows, columns in rng.integers(2, 5, (12, 2)):
+        sums = rng.normal(size=(rows, 1)) + rng.normal(size=columns)
+        tables += [(sums > 0).astype(int), (rng.uniform(size=(rows, columns)) < 0.5).astype(int)]
+    given = [answer(table) for table in tables]
+    wrong = [(table, a) for table, a in zip(tables, given) if not alike(a, _sum_can(table))]
+    if not wrong:
+        return "You can tell from its table alone whether a task needs a head in which the two sides meet."
+
+    def diagonal(a, b, c, d):
+        return a == d != b == c
+
+    mistakes = {
+        "The wrong way round: True stands for tables that a sum can have.": lambda t: not _sum_can(t),
+        "You ask whether the zeros and ones are themselves sums. They need not be: a sum has to lie above zero where "
+        "there is a 1, how far is free.": _nowhere(lambda a, b, c, d: a + d != b + c),
+        "You look for ones from upper left to lower right. The other diagonal is as impossible.":
+            _nowhere(lambda *cells: cells == (1, 0, 0, 1)),
+        "You look for ones from lower left to upper right. The other diagonal, that of section 7, is as impossible.":
+            _nowhere(lambda *cells: cells == (0, 1, 1, 0)),
+        "You look at neighbouring rows and columns. The four cells may lie far apart.": _nowhere(diagonal, True),
+        "You look at the first two rows and columns alone.": lambda t: not diagonal(*t[:2, :2].flat),
+        "You look for partners of the first row and the first column alone. The four cells may lie anywhere.":
+            lambda t: not any(diagonal(t[0, 0], t[0, j], t[i, 0], t[i, j]) for i, j in np.ndindex(*t.shape)),
+    }
+    for message, mistake in mistakes.items():
+        if all(alike(a, mistake(table)) for a, table in zip(given, tables)):
+            raise Refused(message)
+    table, said = min(wrong, key=lambda pair: pair[0].size)
+    expect_kind(said, True)
+    truth = "there are opinions whose sum gives it" if _sum_can(table) else "no sum of two opinions gives it"
+    raise Refused(f"For the table {table.tolist()} you say {said}, but {truth}.")
+
+
+def made_up_posts(rng: np.random.Generator, rule: str, width: int, count: int = 800) -> tuple:
+    """text (count, width), picture (count, width), label (count,): one number of each side decides.
+
+    `rule`: positive where they have the same sign ("meet"), or a sum above zero ("add"), or by chance ("coin").
+    """
+    text, picture = rng.normal(size=(2, count, width))
+    a, b = text[:, 0], picture[:, -1]
+    if rule == "meet":
+        a[:], b[:] = np.sign(a), np.sign(b)  # as in section 7
+    label = {"meet": a * b, "add": a + b, "coin": rng.normal(size=count)}[rule] > 0
+    return text, picture, label.astype(int)
+
+
+@exercise("4.5")
+def meet_or_add(answer: Any, rng: np.random.Generator) -> str:
+    """(text (n, t), picture (n, i), label (n,)) → accuracies {"sum", "products", "control"}, each on posts that its
+    head has not learned from."""
+    keys = ("sum", "products", "control")
+    coin = expect_shares(answer(*made_up_posts(rng, "coin", 20)), keys)
+    add = expect_shares(answer(*made_up_posts(rng, "add", 5)), keys)
+    meet = expect_shares(answer(*made_up_posts(rng, "meet", 5)), keys)
+    for key in keys:
+        if coin[key] > 0.66:
+            raise Refused(f'We handed your experiment posts whose labels are thrown by a coin, and "{key}" came out as '
+                          f"{coin[key]:.2f}. Is that head tested on posts that it has learned from?")
+    if add["sum"] < 0.8:
+        raise Refused('We handed your experiment posts whose label is a sum of two opinions, and "sum" did not learn '
+                      "them. Does it see both sides of the same post, and the right labels?")
+    if meet["sum"] > 0.7:
+        raise Refused('Your "sum" solves posts that no sum can solve: its inputs already hold something in which the '
+                      "two sides meet.")
+    if meet["products"] < 0.7:
+        raise Refused('Your "products" does not solve posts in which the product of two numbers decides. Is every '
+                      "number of the text multiplied with every number of the picture of the same post?")
+    if add["products"] < 0.8:
+        raise Refused('Your "products" has lost the two sides themselves: it should see them as well as products.')
+    if meet["control"] > 0.7:
+        raise Refused("Your control solves the task too, so it controls nothing: its products should be made with the "
+                      "picture of another post.")
+    if add["control"] < 0.8:
+        raise Refused("Your control has lost more than the meeting of the sides: text, picture and label of a post "
+                      "should stay together in it, and only its products be made with a stranger's picture.")
+    if all(world["control"] == world["sum"] for world in (coin, add, meet)):
+        raise Refused('Your control gives what "sum" gives, to the last digit: its further inputs are missing, or say '
+                      'nothing, as zeros and copies do. It should have as many as "products", and numbers like theirs, '
+                      "or it does not tell whether more inputs alone would have helped.")
+    return ("Your experiment finds the meeting of two sides where there is one, nothing where a coin decides, and does "
+            "not mistake more inputs for it.")

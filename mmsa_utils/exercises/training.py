@@ -1,0 +1,242 @@
+"""The checks of notebook 05: counting right answers, the loss, choosing a run, a learning curve."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from ..learning.losses import loss_of
+from .checks import exercise
+from .compare import Refused, alike, compare, expect_keys, numbers
+
+
+@exercise("5.1")
+def epoch_accuracy(answer: Any, rng: np.random.Generator) -> str:
+    """List of (logits (posts, 1), labels (posts,)), of uneven sizes → share of right answers, a number."""
+    cases = [([_batch(rng, posts) for posts in sizes],) for sizes in ((6, 6, 1), (5, 2), (8, 8, 8, 3), (4, 7))]
+
+    def count(rule):  # right answers over all posts
+        return lambda batches: sum(rule(z, y).sum() for z, y in batches) / sum(len(y) for _, y in batches)
+
+    def pooled(batches):
+        return torch.cat([z for z, _ in batches]), torch.cat([y for _, y in batches])
+
+    def every_pair(batches):
+        z, y = pooled(batches)
+        return ((z > 0) == (y == 1)).double().mean()
+
+    compare(answer, count(_right), cases, {
+        "This is the average of the batches' accuracies: the posts of a small last batch weigh more than the others.":
+            lambda batches: torch.stack([_right(z, y).double().mean() for z, y in batches]).mean(),
+        "The logits are compared with 0.5, which is the middle for probabilities. Where do logits change sides?":
+            count(lambda z, y: (z[:, 0] > 0.5) == (y == 1)),
+        "Every post is called positive here. Is a probability compared with 0, or the sigmoid applied twice?":
+            count(lambda z, y: y == 1),
+        "Every post is called negative here. With a single logit a post, argmax has nothing to choose from.":
+            count(lambda z, y: y == 0),
+        "Each answer was compared with every label of its batch: (posts, 1) beside (posts,) is spread to a table. "
+        "Bring both to one shape first.": count(lambda z, y: (z > 0) == (y == 1)),
+        "Each answer was compared with every label of the epoch: (posts, 1) beside (posts,) is spread to a table. "
+        "Bring both to one shape first.": every_pair,
+        "This is the number of right answers. The task asks for their share.":
+            lambda batches: sum(_right(z, y).sum() for z, y in batches),
+        "The right answers are divided by the number of batches, not of posts.":
+            lambda batches: sum(_right(z, y).sum() for z, y in batches) / len(batches),
+        "This is the share of wrong answers: a high logit says positive, and positive is label 1.":
+            count(lambda z, y: ~_right(z, y)),
+        "Each answer was compared with every label of its batch, as (posts, 1) beside (posts,) is spread to a table; "
+        "and the batches were averaged, so that the posts of a small one weigh more.":
+            lambda batches: torch.stack([((z > 0) == (y == 1)).double().mean() for z, y in batches]).mean(),
+        "Only the first batch is counted. Does `return` stand inside the loop?":
+            lambda batches: _right(*batches[0]).double().mean(),
+        "The right answers are divided by the length of the pairs, which is 2. How many posts are in a batch?":
+            lambda batches: sum(_right(z, y).sum() for z, y in batches) / (2 * len(batches)),
+        "Only the last batch is counted.": lambda batches: _right(*batches[-1]).double().mean(),
+        "These are percent. The task asks for a share between 0 and 1.": lambda batches: 100 * count(_right)(batches),
+    })
+    return "Every post counts once, whatever batch it came in. That is how `evaluate` counts."
+
+
+@exercise("5.2")
+def binary_loss(answer: Any, rng: np.random.Generator) -> str:
+    """(logits (posts, 1), labels (posts,)) → mean loss, a number."""
+    cases = [_batch(rng, posts) for posts in (6, 4, 7, 5)]
+    compare(answer, loss_of, cases, {
+        "Each logit met every label, not only its own: (posts, 1) beside (posts,) is spread to a table of (posts, "
+        "posts). Bring both to one shape first.": lambda z, y: (F.softplus(z) - z * y).mean(),
+        "The labels are the wrong way round: a high logit says positive, and positive is label 1.":
+            lambda z, y: loss_of(-z, y),
+        "The sigmoid is applied twice: the loss works on logits, and a probability is no logit any more.":
+            lambda z, y: loss_of(z.sigmoid(), y),
+        "This is the sum over the posts: it would grow with the batch. The task asks for the mean.":
+            lambda z, y: loss_of(z, y) * len(y),
+        "The sign is missing: the logarithm of a probability is negative, and a loss is not.":
+            lambda z, y: -loss_of(z, y),
+        "Posts with label 0 cost nothing here: nobody asks how sure the model was of the wrong label.":
+            lambda z, y: (F.softplus(-z[:, 0]) * y).mean(),
+        "This is the squared gap between probability and label. It is never more than 1, however sure the mistake.":
+            lambda z, y: (z[:, 0].sigmoid() - y).square().mean(),
+        "The labels have no say here: you take the probability of positive for every post.":
+            lambda z, y: F.softplus(-z[:, 0]).mean(),
+        "This is the logarithm of the mean probability. The task asks for the mean of the logarithms.":
+            lambda z, y: -torch.where(y == 1, z[:, 0].sigmoid(), (-z[:, 0]).sigmoid()).mean().log(),
+        "This is the mean probability of the wrong label: the logarithm is missing.":
+            lambda z, y: torch.where(y == 1, (-z[:, 0]).sigmoid(), z[:, 0].sigmoid()).mean(),
+        "This is one loss for each post. The task asks for their mean.":
+            lambda z, y: F.softplus(z[:, 0]) - z[:, 0] * y,
+    })
+    sure, labels = torch.tensor([[200.0], [-200.0], [-200.0], [200.0], [1.0]]), torch.tensor([1, 1, 0, 0, 0])
+    breaks = ("Right for ordinary logits, but infinite or NaN for very sure ones, such as 200 or -200. A probability "
+              "or a power of e was rounded to 0, 1 or infinity on the way. Can the loss do without it?")
+    try:
+        given = numbers(answer(sure, labels))
+    except Refused as stopped:  # Python's own arithmetic stops, where PyTorch's goes on with an infinity
+        if any(words in str(stopped) for words in ("Overflow", "ZeroDivision", "ValueError")):
+            raise Refused(breaks) from None
+        raise
+    if not np.isfinite(given).all():
+        raise Refused(breaks)
+    if not alike(given, loss_of(sure, labels), 1e-3):
+        raise Refused("Right for ordinary logits, but a very sure mistake, such as a logit of -200 for a positive "
+                      "post, costs the wrong amount. Was something cut off to keep the logarithm finite?")
+    return "This loss is right for every logit, and no single post can turn it into infinity."
+
+
+@exercise("5.3")
+def chosen_run(answer: Any, rng: np.random.Generator) -> str:
+    """List of {"rate", "history": rows} → {"rate", "epoch", "test_accuracy"} of the chosen epoch."""
+    names = ("train_loss", "loss", "accuracy", "test_accuracy")
+
+    def history():
+        table = rng.uniform(0.1, 0.9, (5, len(names))).round(3).tolist()
+        return [{"epoch": epoch, **dict(zip(names, row))} for epoch, row in enumerate(table, start=1)]
+
+    cases = [([{"rate": rate, "history": history()} for rate in (0.1, 0.01, 0.001)],) for _ in range(5)]
+    keys = ("rate", "epoch", "test_accuracy")
+    for case in cases:
+        expect_keys(answer(*case), keys)
+
+    def by(score, candidates=lambda history: history, report=lambda row, history: row["test_accuracy"]):
+        def choose(runs):
+            rows = [(run["rate"], row, run["history"]) for run in runs for row in candidates(run["history"])]
+            rate, row, history = min(rows, key=lambda found: score(found[1]))
+            return {"rate": rate, "epoch": row["epoch"], "test_accuracy": report(row, history)}
+        return choose
+
+    def best_of_one(place):
+        return lambda runs: by(lambda row: row["loss"])([runs[place]])
+
+    def test_chose_the_run(runs):
+        return max((right([run]) for run in runs), key=lambda found: found["test_accuracy"])
+
+    def last_epochs_chose_the_run(runs):
+        return right([min(runs, key=lambda run: run["history"][-1]["loss"])])
+
+    right = by(lambda row: row["loss"])
+    compare(answer, right, cases, {
+        "The test posts did the choosing: the highest of many test accuracies is partly luck, and flatters.":
+            by(lambda row: -row["test_accuracy"]),
+        "The training loss did the choosing: it is lowest where the posts are best known by heart.":
+            by(lambda row: row["train_loss"]),
+        "The choice was made by validation accuracy. The task asks for validation loss, which also sees how sure the "
+        "answers were.": by(lambda row: -row["accuracy"]),
+        "Only the last epoch of each run was looked at: an earlier one may have been better.":
+            by(lambda row: row["loss"], candidates=lambda history: history[-1:]),
+        "This is where the validation loss is highest.": by(lambda row: -row["loss"]),
+        "The epoch is off by one: rows are counted from 0, epochs from 1. Each row says which epoch it is.":
+            lambda runs: {**right(runs), "epoch": right(runs)["epoch"] - 1},
+        "Rate and epoch are right, but the accuracy is the one on the validation posts, which chose this epoch.":
+            by(lambda row: row["loss"], report=lambda row, history: row["accuracy"]),
+        "Rate and epoch are right, but the test accuracy is the best of the whole run, not the chosen epoch's: again "
+        "the test posts chose.": by(lambda row: row["loss"], report=lambda row, history: max(
+            other["test_accuracy"] for other in history)),
+        "Rate and epoch are right, but the test accuracy is the best of all runs, not the chosen epoch's: again the "
+        "test posts chose.": lambda runs: {**right(runs), "test_accuracy": max(
+            row["test_accuracy"] for run in runs for row in run["history"])},
+        "The epoch was chosen by validation loss, but the run by its test accuracy. The rate is a choice too.":
+            test_chose_the_run,
+        "The run was chosen by its last epoch, and the epoch only then. Among all runs, another epoch is better.":
+            last_epochs_chose_the_run,
+        "Epoch and test accuracy are right, but the rate is the last run's: after a loop, its variable holds the last "
+        "one. Remember the rate together with the row.": lambda runs: {**right(runs), "rate": runs[-1]["rate"]},
+        "Only the first run was searched.": best_of_one(0),
+        "Only the last run was searched.": best_of_one(-1),
+    })
+    return "The validation posts chose, and the test posts were asked once: this figure needs no excuse."
+
+
+@exercise("5.4")
+def learning_curve(answer: Any, rng: np.random.Generator) -> str:
+    """(train, validation, test, sizes) → {size: three test accuracies, one a draw}; sets are (features, labels)."""
+    make = _clouds(rng)
+    train, validation, test = make(300), make(150), make(400)
+    order = train[1].argsort(stable=True)
+    train = (train[0][order], train[1][order])  # sorted by label: the first posts are no fair sample
+    sizes = [240, 20]  # falling, so that a head that goes on from the last one gives itself away
+
+    def ask(validation, test, sizes):
+        return _curve(answer(train, validation, test, sizes), sizes)
+
+    curve, opposite = ask(validation, test, sizes), ask(validation, (test[0], 1 - test[1]), sizes)
+    if alike(opposite, curve, 1e-9):
+        raise Refused("The figures stay the same when other test labels are handed in. Which posts do you measure on?")
+    if not alike(opposite, {size: [1 - x for x in row] for size, row in curve.items()}, 1e-6):
+        if not alike(ask(validation, test, sizes), curve, 1e-9):
+            raise Refused("The same posts handed in twice give two different curves. Give every draw its own seed.")
+        raise Refused("The answers to the test posts change with the test labels: these have a part in the training, "
+                      "or in choosing the epoch. Keep them for the very end.")
+    few, many = np.mean(curve[20]), np.mean(curve[240])
+    if few < 0.57:
+        raise Refused("With 20 posts your heads only guess. The posts may come sorted by label: are yours drawn at "
+                      "random, or are they the first 20?")
+    if many < 0.79:
+        raise Refused(f"With 240 posts your heads reach {many:.2f} on average; a linear head on these features gets "
+                      "beyond 0.8. Does every head take enough steps, and see all the posts that it was given?")
+    alone = ask(validation, test, [20])
+    if many - few < 0.02:
+        if many - alone[20][0] < 0.02:
+            raise Refused("20 posts do as well as 240. Does a head for 20 posts really learn from 20 and no more?")
+        raise Refused("Asked for 240 posts first and 20 after, both do equally well; asked for 20 alone, it does "
+                      "worse. The second head goes on from the first: start every head anew.")
+    if len(set(curve[20])) == 1:
+        raise Refused("Three draws of 20 posts agree to the last digit: it is the same draw three times.")
+    if alike(ask((validation[0], 1 - validation[1]), test, [20]), alone, 1e-9):
+        raise Refused("The figures stay the same whatever the validation labels say. They are to choose the epoch.")
+    return "Fair draws, fresh heads, and test posts that chose nothing: what this curve says about more posts is true."
+
+
+def _batch(rng: np.random.Generator, posts: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random logits (posts, 1) and labels (posts,) of 0 and 1."""
+    return torch.from_numpy(rng.normal(0.2, 1.0, (posts, 1))).float(), torch.from_numpy(rng.integers(0, 2, posts))
+
+
+def _right(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    return (logits[:, 0] > 0) == (labels == 1)
+
+
+def _clouds(rng: np.random.Generator):
+    """A function n → features (n, 40), two clouds side by side and away from zero, and labels (n,), half of each."""
+    arrows = rng.normal(size=(2, 40))
+    along, where = arrows / np.linalg.norm(arrows, axis=1, keepdims=True) * [[1.25], [4]]
+
+    def make(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        labels = rng.permutation(np.arange(n) % 2)
+        features = rng.normal(size=(n, 40)) + np.outer(2 * labels - 1, along) + where
+        return torch.from_numpy(features).float(), torch.from_numpy(labels)
+
+    return make
+
+
+def _curve(given, sizes: list[int]) -> dict[int, list[float]]:
+    """What the answer gave back, when it has the asked form."""
+    expect_keys(given, sizes)
+    curve = {size: numbers(given[size]) for size in sizes}
+    for size, row in curve.items():
+        if row is None or row.shape != (3,):
+            raise Refused(f"For {size} posts, expected a list of three accuracies, one for each draw.")
+        if not ((row >= 0) & (row <= 1)).all():
+            raise Refused("An accuracy is a share between 0 and 1.")
+    return {size: row.tolist() for size, row in curve.items()}

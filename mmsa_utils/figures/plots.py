@@ -1,0 +1,231 @@
+"""Figures: each function for the notebooks returns one PNG with alt text that says what it shows.
+
+The `draw_` functions draw one part of a figure on an axis, with letters of `size` points, for the explorers to put
+their own together. Colours are Okabe and Ito's, which stay apart for colour-blind eyes; no global matplotlib setting
+is touched.
+"""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from ..learning.metrics import calibration_error, reliability
+from ..posts.post import LABELS, Post
+from .panels import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, RED  # noqa: F401  (figures and pages have one palette)
+
+if TYPE_CHECKING:
+    from IPython.display import Image as DisplayImage
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PURPLE = "#CC79A7"
+
+
+def new_figure(width: float = 7.0, height: float = 3.0, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
+    """A figure of so many inches and its axes (an array when there are several); never drawn by itself."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns)
+
+
+def show(figure: Figure, alt: str, dpi: int = 90, colours: int = 256) -> DisplayImage:
+    """Turn a figure into a PNG with alt text, to be the last line of a cell. Few colours keep the file small."""
+    from IPython.display import Image as DisplayImage
+
+    buffer, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(buffer, dpi=dpi, facecolor="white")
+    Image.open(buffer).convert("RGB").quantize(colours, kmeans=1).save(small, "png", optimize=True)
+    picture = DisplayImage(small.getvalue(), metadata={"alt": alt})
+    picture.alt = alt  # set here, as IPython 7, which Colab has, takes no alt=
+    return picture
+
+
+def _plain(axis: Axes) -> None:
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def _label(axis: Axes, x: str, y: str, size: float) -> None:
+    _plain(axis)
+    axis.set_xlabel(x, fontsize=size)
+    axis.set_ylabel(y, fontsize=size)
+    axis.tick_params(labelsize=size)
+
+
+def picture_grid(images: Sequence, titles: Sequence[str], columns: int = 5, inches: float = 1.5, alt: str = "",
+                 wrap: int = 22, colours: int = 256) -> DisplayImage:
+    """Pictures (PIL or arrays) in rows, a caption over each."""
+    rows = -(-len(images) // columns)
+    lines = max(len(textwrap.wrap(title, wrap)) for title in titles)
+    figure, axes = new_figure(columns * inches, rows * (inches + 0.17 * lines) + 0.1, rows, columns)
+    figure.get_layout_engine().set(h_pad=0.06)  # else the top of a caption of several lines is cut
+    for axis in np.ravel(axes):
+        axis.axis("off")
+    for axis, image, title in zip(np.ravel(axes), images, titles):
+        axis.imshow(np.asarray(image), cmap="gray", interpolation="nearest")
+        axis.set_title("\n".join(textwrap.wrap(title, wrap)), fontsize=8)
+    return show(figure, alt or f"{len(images)} pictures: " + "; ".join(titles), colours=colours)
+
+
+def post_grid(posts: Sequence[Post], columns: int = 4, classes: Sequence[str] = LABELS) -> DisplayImage:
+    """Posts in rows: the picture, over it the text, under it the label."""
+    rows = -(-len(posts) // columns)
+    lines = max(len(textwrap.wrap(post.text, 26)) for post in posts)
+    figure, axes = new_figure(columns * 1.9, rows * (2.05 + 0.15 * lines), rows, columns)
+    figure.get_layout_engine().set(h_pad=0.08)  # a label is kept away from the text below it
+    for axis in np.ravel(axes):
+        axis.axis("off")
+    for axis, post in zip(np.ravel(axes), posts):
+        axis.imshow(np.asarray(post.image))
+        axis.set_title("\n".join(textwrap.wrap(post.text, 26)), fontsize=8)
+        name = classes[post.label]
+        axis.text(0.5, -0.04, name, transform=axis.transAxes, ha="center", va="top", fontsize=9, fontweight="bold",
+                  color=LABEL_COLOURS[name])
+    alt = f"{len(posts)} posts, each a text over a picture: "
+    return show(figure, alt + "; ".join(f'"{post.text}" ({classes[post.label]})' for post in posts))
+
+
+def draw_history(axis: Axes, history: Sequence[Mapping[str, float]], name: str,
+                 level: tuple[str, float] | None = None, size: float = 10) -> None:
+    """One number of a history ("loss" or "accuracy") over the epochs, and a dotted line at a level with a name."""
+    epochs = [row["epoch"] for row in history]
+    for key, label, colour, style in ((f"train_{name}", "training", BLUE, "--"), (name, "validation", ORANGE, "-")):
+        if key in history[-1]:
+            values = [row.get(key, np.nan) for row in history]
+            axis.plot(epochs, values, style, color=colour, label=label, marker="o", ms=3)
+    if level is not None:
+        axis.axhline(level[1], color=GREY, ls=":", label=level[0])
+    if name == "accuracy":
+        axis.set_ylim(0, 1.02)
+    _label(axis, "epoch", name, size)
+    axis.xaxis.get_major_locator().set_params(integer=True)
+
+
+def history_curves(history: Sequence[Mapping[str, float]], chance: float | None = None) -> DisplayImage:
+    """Loss and accuracy over the epochs, training beside validation; chance as a dotted line."""
+    figure, axes = new_figure(7.4, 2.7, 1, 2)
+    draw_history(axes[0], history, "loss")
+    draw_history(axes[1], history, "accuracy", None if chance is None else ("chance", chance))
+    axes[0].legend(frameon=False, fontsize=8)
+    axes[1].legend(frameon=False, fontsize=8, loc="lower right")
+    first, last = history[0], history[-1]
+    return show(figure, f"Loss and accuracy over {len(history)} epochs. Validation loss goes from {first['loss']:.2f} "
+                f"to {last['loss']:.2f}, validation accuracy from {first['accuracy']:.2f} to {last['accuracy']:.2f}.")
+
+
+def accuracy_bars(accuracies: Mapping[str, float], ceilings: Mapping[str, float] | None = None,
+                  chance: float | None = None) -> DisplayImage:
+    """Accuracies as horizontal bars, each with a mark at its ceiling (same keys) and a dotted line at chance."""
+    ceilings = ceilings or {}
+    figure, axis = new_figure(7.0, 0.6 + 0.36 * len(accuracies))
+    names = list(accuracies)
+    axis.barh(names, [accuracies[name] for name in names], color=BLUE, height=0.6)
+    for row, name in enumerate(names):
+        label = f"{accuracies[name]:.2f}"
+        if name in ceilings:
+            axis.plot([ceilings[name]] * 2, [row - 0.4, row + 0.4], color=RED, lw=2.5)
+            label += f"  (ceiling {ceilings[name]:.2f})"
+        axis.text(max(accuracies[name], ceilings.get(name, 0)) + 0.012, row, label, va="center", fontsize=8)
+    if chance is not None:
+        axis.axvline(chance, color=GREY, ls=":")
+        axis.text(chance, -0.62, "chance", color=GREY, fontsize=8, ha="center", va="bottom")
+    axis.set(xlim=(0, 1.25), xticks=np.arange(0, 1.01, 0.2), xlabel="accuracy")
+    axis.invert_yaxis()
+    _plain(axis)
+    parts = [f"{name} {value:.2f}" + (f" of at most {ceilings[name]:.2f}" if name in ceilings else "")
+             for name, value in accuracies.items()]
+    return show(figure, "Accuracies as bars: " + ", ".join(parts) + (f"; chance is {chance:.2f}." if chance else "."))
+
+
+def probability_bars(answers: Mapping[str, Sequence[float]], classes: Sequence[str] = LABELS) -> DisplayImage:
+    """Class probabilities, one group of bars for each named answer."""
+    figure, axis = new_figure(6.4, 2.7)
+    width = 0.8 / len(classes)
+    for i, name in enumerate(classes):
+        places = np.arange(len(answers)) + (i - (len(classes) - 1) / 2) * width
+        bars = axis.bar(places, [float(p[i]) for p in answers.values()], width, label=name, color=LABEL_COLOURS[name])
+        axis.bar_label(bars, fmt="%.2f", fontsize=8)
+    axis.set(xticks=range(len(answers)), xticklabels=list(answers), ylim=(0, 1.08), ylabel="probability")
+    axis.legend(frameon=False, fontsize=8, ncols=len(classes), loc="lower left", bbox_to_anchor=(0, 1))
+    _plain(axis)
+    said = ["{}: {}".format(key, ", ".join(f"{c} {float(p):.2f}" for c, p in zip(classes, values)))
+            for key, values in answers.items()]
+    return show(figure, "Class probabilities as bars. " + "; ".join(said) + ".")
+
+
+def draw_reliability(axis: Axes, bins: Sequence[tuple[float, float, float]], size: float = 10) -> None:
+    """Confidence against accuracy for the bands of `metrics.reliability`, each dot as large as its share."""
+    confidence, accuracy, share = np.array(bins).T
+    axis.plot([0, 1], [0, 1], color=GREY, ls=":")
+    axis.scatter(confidence, accuracy, s=size * (2 + 30 * share), color=BLUE, alpha=0.7)
+    axis.set(xlim=(0, 1.03), ylim=(0, 1.03))
+    _label(axis, "confidence", "accuracy", size)
+
+
+def reliability_diagram(answers: Mapping[str, tuple[Tensor, Tensor]]) -> DisplayImage:
+    """Confidence against accuracy, one panel for each named (probabilities, labels); the diagonal is perfect."""
+    figure, axes = new_figure(2.9 * len(answers), 2.9, 1, len(answers))
+    said = []
+    for axis, (name, (probabilities, labels)) in zip(np.ravel(axes), answers.items()):
+        error = calibration_error(probabilities, labels)
+        draw_reliability(axis, reliability(probabilities, labels))
+        axis.set_title(f"{name}\ncalibration error {error:.3f}", fontsize=9)
+        said.append(f"{name}, calibration error {error:.3f}")
+    return show(figure, "Reliability diagrams, confidence against accuracy, dots as large as their share of the "
+                "answers: " + "; ".join(said) + ".")
+
+
+def draw_cells(axis: Axes, values: Any, rows: Sequence[str], columns: Sequence[str], form: str = ".2f",
+               low: float | None = None, high: float | None = None, size: float = 8) -> None:
+    """A matrix as coloured cells with its numbers (form "" leaves them out)."""
+    values = np.asarray(values, float)
+    axis.imshow(values, cmap="Blues", vmin=low, vmax=high, aspect="auto")
+    axis.set_xticks(range(len(columns)), columns, fontsize=size)
+    axis.set_yticks(range(len(rows)), rows, fontsize=size)
+    middle = ((values.min() if low is None else low) + (values.max() if high is None else high)) / 2
+    for i, j in np.ndindex(values.shape) if form else ():
+        axis.text(j, i, format(values[i, j], form), ha="center", va="center", fontsize=size,
+                  color="white" if values[i, j] > middle else "black")
+
+
+def heatmap(values: Any, rows: Sequence[str], columns: Sequence[str], *, x: str = "", y: str = "", title: str = "",
+            form: str = ".2f", low: float | None = None, high: float | None = None) -> DisplayImage:
+    """A matrix as coloured cells with its numbers (form "" leaves them out), for confusion matrices and attention."""
+    figure, axis = new_figure(1.6 + 0.55 * len(columns), 1.3 + 0.36 * len(rows))
+    draw_cells(axis, values, rows, columns, form, low, high)
+    axis.tick_params("x", labelrotation=45 if max(map(len, columns)) > 5 else 0)
+    axis.set(xlabel=x, ylabel=y)
+    axis.set_title(title, fontsize=9)
+    said = [f"{row}: " + ", ".join(f"{c} {format(v, form or '.2f')}" for c, v in zip(columns, line))
+            for row, line in zip(rows, np.asarray(values, float))]
+    return show(figure, f"{title or 'A matrix'}, {y or 'rows'} by {x or 'columns'}. " + "; ".join(said[:12]) + ".")
+
+
+def squares(values: Sequence[float] | Tensor, colour: str = GREY, silenced: Sequence[bool] | Tensor = (),
+            columns: int = 32, cell: int = 20) -> Image.Image:
+    """A vector as a Hinton diagram: full squares for positive numbers, hollow ones for negative, on nothing.
+
+    Args:
+        values: (n,), as many squares, `columns` a line; a square's area grows with its number and is full from 3 on.
+        silenced: (n,), True where dropout has put a zero: crossed out.
+        cell: pixels of a number, each way.
+    """
+    lines = -(-len(values) // columns)
+    numbers, gone = np.zeros((2, lines * columns, 1, 1))
+    numbers[:len(values), 0, 0], gone[:len(silenced), 0, 0] = values, silenced
+    half = 0.45 * cell * np.sqrt(np.minimum(np.abs(numbers) / 3, 1))  # of a square's width
+    across = np.abs(np.arange(cell) - (cell - 1) / 2)
+    away = np.maximum(across, across[:, None])  # from the middle of a cell
+    square = (away <= half) & ((numbers > 0) | (away > half - 2))
+    cross = (np.abs(across - across[:, None]) < 2) & (away < 0.3 * cell)
+    ink = np.where(gone > 0, cross, square).reshape(lines, columns, cell, cell).swapaxes(1, 2)
+    drawn = Image.new("RGBA", (columns * cell, lines * cell), colour)
+    drawn.putalpha(Image.fromarray(255 * ink.reshape(lines * cell, columns * cell).astype(np.uint8)))
+    return drawn

@@ -1,0 +1,142 @@
+"""The correction phase: align a random fusion and head with the truth, on features that are extracted once.
+
+With frozen encoders a post's features never change. So they are computed a single time (`extract_features`), and
+fusion and head are trained on the cached tensors in seconds (`align`); correction.py repeats it over seeds and
+controls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..fusion.base import Fusion
+from ..model.head import Scale, probabilities_of
+from ..model.modes import evaluating
+from ..seeds import apart, seeded
+from . import metrics
+from .evaluation import loss_and_accuracy, measured
+from .features import Features
+from .losses import check_labels, loss_of
+from .runs import Run
+
+
+def align(fusion: Fusion, head: nn.Module, train: Features, validation: Features, *, epochs: int = 30,
+          lr: float = 2e-3, weight_decay: float = 0.01, batch_size: int = 256, seed: int = 0,
+          checkpoint: str | Path | None = None,
+          on_epoch: Callable[[nn.Module], Any] | None = None) -> list[dict[str, float]]:
+    """Train a fusion and a head on cached features with AdamW; keep the epoch with the lowest validation loss.
+
+    Args:
+        fusion, head: trained in place. The fusion reads the sides that it was made for; a `Scale` in the head takes
+            its measure of the training posts first.
+        train, validation: from `extract_features`; the validation posts choose the epoch and nothing else.
+        epochs: passes over the data.
+        lr, weight_decay: of AdamW.
+        batch_size: posts a step.
+        seed: of the order of the posts and of dropout.
+        checkpoint: a file to keep the run in after each epoch, as in `train`.
+        on_epoch: called with the head before the first epoch and after each; the fusion is at the same epoch.
+
+    Returns:
+        The history: one row an epoch with train_loss, and loss and accuracy on the validation posts (mean absolute
+        error where labels are numbers). Row 0 is the start, before anything was learned.
+
+    Raises:
+        ValueError: for a label that is no class, features that are NaN or infinite, a checkpoint of another run, or
+            `on_epoch` for a run whose first epochs are over.
+        OSError: if the checkpoint cannot be written.
+    """
+    for features in (train.check(), validation.check()):
+        check_labels(features.labels, _classes(head, features))
+    fixed = not list(fusion.parameters())  # a fusion that cannot learn makes the same vectors in every epoch
+    inputs, held_out = fused(fusion, train), fused(fusion, validation)
+    for layer in head.modules():
+        if isinstance(layer, Scale):
+            layer.measure(inputs)
+    both = nn.ModuleList([fusion, head])
+    with seeded(seed):
+        optimizer = torch.optim.AdamW(both.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
+        run = Run(both, [optimizer], checkpoint, None if checkpoint is None else {
+            "epochs": epochs, "batch size": batch_size,
+            "features": [*train.tensors(fusion.widths), *validation.tensors(fusion.widths)]})
+        run.refuse_to_replay(on_epoch)
+        for epoch in range(len(run.history), epochs + 1):
+            total = 0.0
+            if epoch:  # epoch 0 only measures the start
+                both.train()
+                for rows in torch.randperm(len(train)).split(batch_size):
+                    vectors = inputs[rows] if fixed else fusion(train.batch(rows, fusion.widths))
+                    loss = loss_of(head(vectors), train.labels[rows])
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                    total += loss.item() * len(rows)
+            logits = _outputs(head, held_out if fixed else fused(fusion, validation))
+            run.end_epoch({"epoch": epoch, "train_loss": total / len(train) if epoch else float("nan"),
+                           **loss_and_accuracy(logits, validation.labels)})
+            if on_epoch is not None:
+                with apart():
+                    on_epoch(head)
+    run.load_best()
+    return run.history
+
+
+def _classes(head: nn.Module, features: Features) -> int | None:
+    """How many classes a head tells apart, asked by its last layer; None where labels are numbers."""
+    last = [part for part in head.modules() if isinstance(part, nn.Linear)][-1]
+    if features.labels.is_floating_point() and last.out_features == 1:
+        return None
+    return max(2, last.out_features)
+
+
+@torch.no_grad()
+def fused(fusion: Fusion, features: Features) -> Tensor:
+    """What the head sees of cached features, dropout off: (n, width of the fusion)."""
+    with evaluating(fusion):  # some posts at a time: sequences of all of them need not fit into memory
+        return torch.cat([fusion(features.batch(slice(start, start + 4096), fusion.widths))
+                          for start in range(0, len(features), 4096)])
+
+
+@torch.no_grad()
+def _outputs(head: nn.Module, vectors: Tensor) -> Tensor:
+    with evaluating(head):
+        return head(vectors)
+
+
+def head_outputs(fusion: Fusion, head: nn.Module, features: Features) -> Tensor:
+    """Logits for cached features, dropout off: (n, outputs)."""
+    return _outputs(head, fused(fusion, features.check()))
+
+
+def head_answers(fusion: Fusion, head: nn.Module, features: Features, temperature: float = 1.0) -> Tensor:
+    """Probabilities for cached features, dropout off: (n, classes)."""
+    return probabilities_of(head_outputs(fusion, head, features) / temperature)
+
+
+def fit_temperature(fusion: Fusion, head: nn.Module, features: Features) -> float:
+    """Temperature scaling (Guo et al. 2017): the one number that logits are divided by, fitted on validation posts.
+
+    It never changes an answer, only how sure the head is of it. Above 1 the head was too sure.
+    """
+    from scipy.optimize import minimize_scalar
+
+    logits = head_outputs(fusion, head, features).double()
+
+    def loss(log_temperature: float) -> float:
+        return loss_of(logits / torch.tensor(log_temperature).exp(), features.labels).item()
+
+    return float(torch.tensor(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x).exp())
+
+
+def measure(fusion: Fusion, head: nn.Module, features: Features, temperature: float = 1.0) -> dict[str, Any]:
+    """All figures of a head on cached features: `summary`, accuracy by relation, and who won the contradictions."""
+    logits = head_outputs(fusion, head, features) / temperature
+    probabilities = probabilities_of(logits)
+    return {**measured(logits, features.labels),
+            "slices": metrics.slice_accuracy(probabilities, features.labels, features.relations),
+            "who_won": metrics.who_won(probabilities, features.text_kinds, features.picture_levels)}

@@ -1,0 +1,124 @@
+"""The whole correction-phase experiment: random heads, alignment over several seeds, controls, posts never seen."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+
+from ..bars import progress
+from ..fusion.base import Fusion
+from ..fusion.concat import Concat
+from ..model.head import random_head
+from ..model.model import MultimodalSentimentModel
+from ..posts.food import PIXELS, FoodPosts, burger_example
+from ..posts.post import LABELS
+from .alignment import align, fit_temperature, head_answers, measure
+from .cache import cached_features
+from .features import Features, extract_features, shuffled
+from .metrics import interval
+
+RANDOM_HEADS = 100  # random heads that are measured before anything is trained
+
+
+def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "mini", *, seeds: int = 5,
+                     n_train: int = 32000, n_test: int = 2000, conflict: float = 0.2, data_seed: int = 0,
+                     device: torch.device | str = "cpu", folder: str | Path | None = None,
+                     show_progress: bool = True) -> tuple[dict, MultimodalSentimentModel]:
+    """Run it.
+
+    Args:
+        text, image, size: the encoders, kept frozen.
+        seeds: heads to train, numbered from 0.
+        n_train: posts to align on; validation has an eighth as many.
+        n_test: posts in each of `test` and `unseen`.
+        conflict, data_seed: of the posts, see `FoodPosts`.
+        folder: keep features and heads there as they come. A start that finds some goes on with them.
+
+    Returns:
+        A report of plain numbers, in which what differs from seed to seed is given as its mean and the ends of its
+        95 % interval (`interval`); and the model with the head and temperature of seed 0.
+    """
+    start = time.perf_counter()
+    pixels = PIXELS[size]
+    sizes = {"train": n_train, "validation": max(1, n_train // 8), "test": n_test, "unseen": n_test}
+    data = {split: FoodPosts(n, split, conflict=conflict, seed=data_seed, pixels=pixels) for split, n in sizes.items()}
+    ceilings = {name: data["test"].ceiling(name) for name in ("text", "image", "additive", "both")}
+    model = MultimodalSentimentModel(text, image, size, frozen=True).to(device)
+    cached = {split: _features(model, data[split], folder, show_progress) for split in data}
+    cached["burger"] = extract_features(model, [burger_example(pixels)], show_progress=False)
+    untaught = MultimodalSentimentModel(text, image, size, frozen=True, pretrained=False).to(device)
+    random_cached = {split: _features(untaught, data[split], folder, show_progress)
+                     for split in ("train", "validation", "unseen")}
+
+    before = _aggregate([_measure_random(model.fusion, cached, seed) for seed in range(RANDOM_HEADS)])
+    runs = []
+    for seed in progress(range(seeds), "align", show_progress):
+        run, head, temperature = _aligned(model.fusion, cached, random_cached, seed, folder)
+        runs.append(run)
+        if seed == 0:
+            model.head.load_state_dict(head.state_dict())
+            model.temperature.fill_(temperature)
+    report = {"pair": f"{text}+{image}", "size": size, "seeds": seeds, "posts": sizes, "conflict": conflict,
+              "before": before, **_aggregate(runs), "ceiling": ceilings,
+              "seconds": round(time.perf_counter() - start, 1)}
+    return report, model
+
+
+def _measure_random(fusion: Fusion, cached: dict[str, Features], seed: int) -> dict:
+    head = random_head(fusion.width, seed=seed)
+    return {**measure(fusion, head, cached["test"]), "burger": _named(head_answers(fusion, head, cached["burger"])[0])}
+
+
+def _aligned(fusion: Fusion, cached: dict[str, Features], random_cached: dict[str, Features], seed: int,
+             folder: str | Path | None) -> tuple[dict, torch.nn.Module, float]:
+    """Everything that is measured with one seed; the head, and its temperature."""
+    def accuracy(name: str, sets: dict[str, Features] = cached, split: str = "test", over: Fusion = fusion,
+                 **shape: int) -> dict[str, float]:
+        head = random_head(over.width, seed=seed, **shape)
+        align(over, head, sets["train"], sets["validation"], seed=seed, checkpoint=_kept(folder, name, seed))
+        return {"accuracy": measure(over, head, sets[split])["accuracy"]}
+
+    head = random_head(fusion.width, seed=seed)
+    align(fusion, head, cached["train"], cached["validation"], seed=seed, checkpoint=_kept(folder, "after", seed))
+    temperature = fit_temperature(fusion, head, cached["validation"])
+    after = measure(fusion, head, cached["test"], temperature)
+    alone = {side: Concat({side: width}) for side, width in fusion.widths.items()}
+    control = {**cached, **{split: shuffled(cached[split], seed) for split in ("train", "validation")}}
+    return {
+        "slices": after.pop("slices"),
+        "after": after,
+        "unseen": {**measure(fusion, head, cached["unseen"], temperature),
+                   "random_encoders": accuracy("random", random_cached, "unseen")["accuracy"]},
+        **{f"{side}_only": accuracy(side, over=alone[side]) for side in alone},
+        "additive": accuracy("additive", hidden=0),
+        "control": accuracy("control", control),
+        "burger": _named(head_answers(fusion, head, cached["burger"], temperature)[0]),
+        "calibration": {"temperature": temperature, "after": after["calibration_error"],
+                        "before_scaling": measure(fusion, head, cached["test"])["calibration_error"]},
+    }, head, temperature
+
+
+def _features(model: MultimodalSentimentModel, posts: FoodPosts, folder: str | Path | None,
+              show_progress: bool) -> Features:
+    if folder is None:
+        return extract_features(model, posts, show_progress=show_progress)
+    return cached_features(model, posts, folder, show_progress=show_progress)
+
+
+def _kept(folder: str | Path | None, name: str, seed: int) -> Path | None:
+    """The file that keeps one head's alignment."""
+    return Path(folder) / f"{name}-{seed}.safetensors" if folder else None
+
+
+def _named(probabilities: torch.Tensor) -> dict[str, float]:
+    return dict(zip(LABELS, probabilities.tolist()))
+
+
+def _aggregate(runs: list) -> dict:
+    """Runs of the same nested dicts of numbers → one dict with mean, low and high in the place of each number."""
+    if isinstance(runs[0], dict):
+        return {key: _aggregate([run[key] for run in runs]) for key in runs[0]}
+    mean, low, high = interval(runs)
+    return {"mean": mean} if len(runs) < 2 else {"mean": mean, "low": low, "high": high}

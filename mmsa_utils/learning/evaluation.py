@@ -1,0 +1,60 @@
+"""Measure a model on posts that it did not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from ..bars import progress
+from ..model.head import probabilities_of
+from ..model.model import MultimodalSentimentModel
+from ..model.modes import evaluating
+from .losses import check_labels, class_count, loss_of
+from .metrics import accuracy, regression_summary, summary
+
+
+@torch.no_grad()
+def outputs(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
+            show_progress: bool = False) -> tuple[Tensor, Tensor]:
+    """The model's logits (n, outputs) and the labels (n,) of all examples, with dropout off."""
+    logits, labels = [], []
+    with evaluating(model):
+        for batch in progress(loader, "evaluate", show_progress):
+            check_labels(batch["labels"], class_count(model.classes))
+            inputs = {name: tensor.to(model.device) for name, tensor in batch.items() if name != "labels"}
+            logits.append(model(**inputs).float().cpu())
+            labels.append(batch["labels"])
+    return torch.cat(logits), torch.cat(labels)
+
+
+def answers(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
+            show_progress: bool = False) -> tuple[Tensor, Tensor]:
+    """The model's probabilities (n, classes) and the labels (n,) of all examples, with dropout off."""
+    logits, labels = outputs(model, loader, show_progress)
+    return model.answers_of(logits), labels
+
+
+def evaluate(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
+             show_progress: bool = False) -> dict[str, float]:
+    """Loss, accuracy, macro-F1 and calibration error, counted over the examples of a loader.
+
+    For a model without classes: loss (mean squared error), mean absolute error and correlation.
+    """
+    return measured(*outputs(model, loader, show_progress))
+
+
+def measured(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """The figures of logits (n, outputs) beside their labels (n,). The loss is that of the logits, so it is exact."""
+    figures = regression_summary(logits, labels) if labels.is_floating_point() else summary(
+        probabilities_of(logits), labels)
+    return {**figures, "loss": loss_of(logits.double(), labels).item()}
+
+
+def loss_and_accuracy(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    """Loss and accuracy, and nothing that takes longer; where labels are numbers, loss and mean absolute error."""
+    loss = loss_of(logits.double(), labels).item()
+    if labels.is_floating_point():
+        return {"loss": loss, "mae": (logits.reshape(len(labels)) - labels).abs().mean().item()}
+    return {"loss": loss, "accuracy": accuracy(probabilities_of(logits), labels)}

@@ -1,0 +1,51 @@
+"""What is to become small: the loss, for classes and for numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def check_labels(labels: Tensor, classes: int | None) -> None:
+    """Raise ValueError unless every label is one that the model can learn.
+
+    Args:
+        labels: (batch,).
+        classes: how many there are: whole numbers from 0 are expected. None: finite numbers with a point.
+    """
+    if classes is None:
+        if not labels.is_floating_point() or not labels.isfinite().all():
+            raise ValueError(f"the labels are {labels.dtype}, {int((~labels.isfinite()).sum())} of them not finite: "
+                             "expected finite floating-point numbers for a model without classes.")
+        return
+    if labels.is_floating_point() or labels.is_complex():
+        raise ValueError(f"the labels are {labels.dtype}: expected a tensor of class indices, whole numbers.")
+    wrong = (labels < 0) | (labels >= classes)
+    if wrong.any():
+        index = int(wrong.nonzero()[0])
+        raise ValueError(f"the label of example {index} is {labels[index].item()}: expected 0 to {classes - 1} for a "
+                         f"model with {classes} classes.")
+
+
+def class_count(classes: Sequence[str] | None) -> int | None:
+    """How many classes a model has, for `check_labels`."""
+    return None if classes is None else len(classes)
+
+
+def loss_of(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean loss over the examples.
+
+    Cross-entropy; for a single logit binary cross-entropy; for labels that are numbers with a point the mean squared
+    error. It is exact however large a logit is, as no probability is computed on the way.
+
+    Args:
+        logits: (batch, 1) or (batch, classes).
+        labels: (batch,) of class indices, or of floating-point numbers.
+    """
+    if labels.is_floating_point():
+        return F.mse_loss(logits.squeeze(-1), labels.to(logits.dtype))
+    if logits.shape[-1] == 1:
+        return F.binary_cross_entropy_with_logits(logits.squeeze(-1), labels.to(logits.dtype))
+    return F.cross_entropy(logits, labels)

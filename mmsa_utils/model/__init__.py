@@ -1,0 +1,1 @@
+"""Encode, fuse, classify: the whole model, its head, and its life on a disk."""

@@ -1,0 +1,201 @@
+"""The model in three steps that can be called one by one: encode, fuse, classify."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from ..checksums import WEIGHTS, check_weights
+from ..encoders.base import Encoded, Encoder, Encoders
+from ..encoders.table import load_encoder
+from ..fusion.table import make_fusion
+from ..posts.post import LABELS
+from ..seeds import seeded
+from . import saving
+from .head import mlp_head, probabilities_of
+from .modes import evaluating
+from .prepare import Preparation
+
+#: The two named systems of the course: pair -> (text encoder, image encoder).
+PAIRS = {"bert+resnet18": ("bert", "resnet18"), "distilbert+vit": ("distilbert", "vit")}
+
+
+class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mmsa-utils",
+                               model_card_template=saving.CARD):
+    """An encoder for each side of a post, a fusion, and a head that classifies what it makes of them.
+
+    Saved with `save_pretrained(folder)` and loaded with `from_pretrained(folder)`. The folder holds all that the
+    model is, but for encoders that are, number by number, those of this package.
+
+    Args:
+        text, image: encoders by name, as in `load_text_encoder` and `load_image_encoder`, or made ones; any goes with
+            any. None: the model does not read that side.
+        size: ``"mini"`` or ``"full"``.
+        classes: their names, in the order of the labels; two classes share a single logit. None: the model gives a
+            number (regression).
+        fusion: by name, see `FUSIONS`.
+        hidden, dropout: of the head, see `mlp_head`.
+        frozen: keep the encoders as they are; only fusion and head are trained.
+        pretrained: False for encoders with random weights.
+        seed: of all that is random in the new model.
+
+    Attributes:
+        encoders: side → encoder, in the fixed order of the sides.
+        fusion, head: the other two steps; `width` is that of the vector between them.
+    """
+
+    temperature: Tensor
+
+    def __init__(self, text: str | Encoder | None = "distilbert", image: str | Encoder | None = "vit",
+                 size: str = "mini", *, classes: Sequence[str] | None = LABELS, fusion: str = "concat",
+                 hidden: int = 256, dropout: float = 0.2, frozen: bool = False, pretrained: bool = True,
+                 seed: int = 0):
+        super().__init__()
+        self.classes = checked_classes(classes)
+        self.settings = {"fusion": fusion, "hidden": hidden, "dropout": dropout}
+        chosen = {"text": text, "image": image}  # in the order of SIDES
+        self.encoders = Encoders({
+            side: name if isinstance(name, Encoder) else load_encoder(side, name, size, pretrained, seed)
+            for side, name in chosen.items() if name is not None})
+        self.size = size
+        with seeded(seed):
+            self.fusion = make_fusion(fusion, {side: encoder.width for side, encoder in self.encoders.items()})
+            self.head = mlp_head(self.fusion.width, self.num_outputs, hidden, dropout)
+        # Logits are divided by the temperature; it stays 1 until `fit_temperature` finds a better one.
+        self.register_buffer("temperature", torch.ones(()))
+        self.freeze(frozen)
+
+    @property
+    def sides(self) -> tuple[str, ...]:
+        """What the model reads of a post, in its order."""
+        return tuple(self.encoders)
+
+    @property
+    def num_outputs(self) -> int:
+        """Columns of the logits: one a class; a single one for two classes, or for a number."""
+        return len(self.classes) if self.classes and len(self.classes) > 2 else 1
+
+    @property
+    def width(self) -> int:
+        """Of the fused vector."""
+        return self.fusion.width
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.temperature.device
+
+    def freeze(self, frozen: bool = True) -> None:
+        """Freeze the encoders (True) or let them learn (False)."""
+        self.frozen = frozen
+        self.encoders.requires_grad_(not frozen)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> MultimodalSentimentModel:
+        """Switch dropout and batch normalisation on or off; those of frozen encoders stay off."""
+        super().train(mode)
+        if self.frozen:
+            self.encoders.eval()
+        return self
+
+    @property
+    def prepare(self) -> Preparation:
+        """Texts and PIL pictures, a list of each → ``input_ids``, ``attention_mask`` (batch, tokens), ``pixel_values``.
+
+        ``model.prepare(texts, images)``; see `Preparation`.
+        """
+        return Preparation({side: encoder.prepare for side, encoder in self.encoders.items()})
+
+    def encode(self, **batch: Tensor) -> dict[str, Encoded]:
+        """A batch → each side's tokens and mask, or its vector as a single token if the fusion reads no more."""
+        learns = torch.is_grad_enabled() and (not self.frozen or any(x.requires_grad for x in batch.values()))
+        sides = {}
+        with torch.set_grad_enabled(learns):
+            for side, encoder in self.encoders.items():
+                encoded = encoder.encode(**{name: batch.pop(name) for name in encoder.inputs if name in batch})
+                if not self.fusion.sequences:
+                    encoded = Encoded.of(encoder.pool(encoded), encoded.mask.any(1))
+                sides[side] = encoded
+        if batch:
+            raise ValueError(f"the batch holds {', '.join(batch)}, which no encoder of this model reads.")
+        return sides
+
+    def fuse(self, sides: Mapping[str, Encoded]) -> Tensor:
+        """The encoded sides → one vector a post, (batch, width)."""
+        return self.fusion(sides)
+
+    def classify(self, fused: Tensor) -> Tensor:
+        """Fused vectors → logits (batch, num_outputs)."""
+        return self.head(fused) / self.temperature
+
+    def forward(self, **batch: Tensor) -> Tensor:
+        """A batch → logits (batch, num_outputs)."""
+        return self.classify(self.fuse(self.encode(**batch)))
+
+    def answers_of(self, logits: Tensor) -> Tensor:
+        """Logits → class probabilities (batch, classes); the numbers themselves, (batch, 1), where there are none."""
+        return logits if self.classes is None else probabilities_of(logits)
+
+    def predict(self, *raw: Sequence[Any] | None) -> Tensor:
+        """Texts and PIL pictures, a list of each → class probabilities (batch, classes), with dropout off.
+
+        A model without classes gives its numbers (batch, 1).
+
+        Raises:
+            ValueError: as `prepare`, and for weights with which an answer is NaN.
+        """
+        with torch.inference_mode(), evaluating(self):
+            batch = {name: tensor.to(self.device) for name, tensor in self.prepare(*raw).items()}
+            answers = self.answers_of(self(**batch)).cpu()
+        if not answers.isfinite().all():
+            raise ValueError("the model's answer is NaN: its weights are damaged, or its training went astray.")
+        return answers.clone()  # a tensor made in inference mode could not be learned from
+
+    def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
+        """Write config.json, model.safetensors, and the encoders that are not this package's own, into a folder."""
+        kwargs["config"] = saving.save(self, Path(save_directory))
+        super().save_pretrained(save_directory, **kwargs)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        """What the mixin asks for: all is there already but config.json and the card."""
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+            cls, folder: str | Path, map_location: str | torch.device = "cpu", **hub: Any) -> MultimodalSentimentModel:
+        """Load what `save_pretrained` wrote into a folder, or `push_to_hub` at the hub.
+
+        Args:
+            folder: or the hub's name of it, such as owner/model.
+            map_location: the device to bring it to.
+            hub: as `huggingface_hub.snapshot_download` takes: revision, token, cache_dir, ...
+
+        Raises:
+            FileNotFoundError: if there is no such model.
+            ValueError: if it is damaged; the message names the folder.
+        """
+        return saving.load(cls, folder, **hub).to(map_location)
+
+
+def checked_classes(classes: Sequence[str] | None) -> tuple[str, ...] | None:
+    """The names of the classes, if they are some."""
+    if classes is None:
+        return None
+    names = tuple(classes)
+    if isinstance(classes, str) or len(names) < 2 or len(set(names)) < len(names) or not all(
+            isinstance(name, str) for name in names):
+        raise ValueError(f"the classes are {repr(classes)[:60]}: expected at least two names, none of them twice; or "
+                         "None for a model that gives a number.")
+    return names
+
+
+def load_model(folder: str | Path | None = None) -> MultimodalSentimentModel:
+    """Load a saved model; without a folder, the aligned one that ships with this package (distilbert+vit, mini)."""
+    if folder is None:
+        check_weights(WEIGHTS / "head")
+        folder = WEIGHTS / "head"
+    return MultimodalSentimentModel.from_pretrained(folder)

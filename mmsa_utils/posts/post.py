@@ -1,0 +1,58 @@
+"""A post: what somebody wrote, the picture beside it, and the mood of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from PIL import Image
+
+#: What a post may have, in the order in which it is always named, encoded and joined. A side is a field of `Post`.
+SIDES = ("text", "image")
+#: The three moods; a label is an index into them.
+LABELS = ("negative", "neutral", "positive")
+#: The two moods of `binary=True`, which leaves the neutral posts out.
+BINARY_LABELS = ("negative", "positive")
+
+
+@dataclass(frozen=True)
+class Post:
+    """One post. Only the first three fields are known for a reader's own posts; a side that is missing is None."""
+
+    text: str | None
+    image: Image.Image | None
+    label: Any  # an index into the classes' names, such as LABELS; or a number, where a number is to be learned
+    relation: str = ""  # one of RELATIONS
+    text_kind: Any = 0  # what the text says: one of phrases.KINDS
+    picture_level: int = 0  # what the picture shows: -2 (awful) to 2 (gorgeous)
+    dish: str = ""
+    reason: str = ""  # the rule that gave the label, in words
+
+
+class Posts(Protocol):
+    """A data set or list of posts: all that loading, encoding and training ask of one."""
+
+    def __len__(self) -> int:
+        """How many posts."""
+        ...
+
+    def __getitem__(self, index: int, /) -> Post:
+        """The post at a place, from 0."""
+        ...
+
+
+def is_blank(text: str) -> bool:
+    """Whether a text has nothing to read: no sign in it but spaces, control and zero-width characters."""
+    return not any(sign.isprintable() and not sign.isspace() for sign in text)
+
+
+def check_text(text: object, name: str) -> None:
+    """Raise ValueError unless this is a text with something to read; `name` says whose it is."""
+    if not isinstance(text, str) or is_blank(text):
+        shown = repr(text) if len(repr(text)) <= 60 else f"{repr(text)[:60]}..."
+        raise ValueError(f"{name} is {shown}: expected a string with at least one word.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{name} holds half of a character at place {error.start}: read its source anew, with the "
+                         "right encoding.") from None

@@ -1,0 +1,1 @@
+"""One post read in full: what each side says, who won, and what in them mattered."""

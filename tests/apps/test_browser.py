@@ -1,0 +1,400 @@
+"""The notebooks and the dashboard in a real browser, as a person uses them; and the finding of that browser.
+
+Without Chromium the tests that need it are skipped, and conftest.py says so in large letters at the end.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import chromium
+import execute
+import nbformat
+import pytest
+from pages import (
+    close_notebook,
+    control,
+    dashboard,
+    explorer,
+    jupyterlab,
+    kept,
+    open_notebook,
+    run_all,
+    strangers,
+    visit,
+)
+
+from mmsa_utils import LABELS, make_post
+from mmsa_utils.reading.reader import MAX_TEXT, examples
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+# --- finding the browser; none of these needs one ---
+
+@pytest.fixture
+def bare(monkeypatch, tmp_path) -> Path:
+    """A machine with nothing on its PATH but what a test puts into this folder."""
+    monkeypatch.delenv("MMSA_CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(chromium, "ELSEWHERE", {})
+    return tmp_path
+
+
+def program(path: Path, script: str = "echo Chromium 1.0") -> Path:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+on_posix = pytest.mark.skipif(os.name == "nt", reason="the stand-ins for programs are shell scripts")
+
+
+def test_no_browser_is_no_error(bare):
+    assert chromium.find_chromium() is None
+
+
+@on_posix
+def test_the_usual_names_are_looked_for_in_order(bare):
+    chrome = program(bare / "google-chrome")
+    assert chromium.find_chromium() == chrome
+    ours = program(bare / "chromium")
+    assert chromium.find_chromium() == ours
+
+
+@on_posix
+def test_a_script_that_only_says_install_me_is_no_browser(bare):
+    program(bare / "chromium-browser", "echo install the snap; exit 10")
+    assert chromium.find_chromium() is None
+
+
+@on_posix
+def test_a_named_browser_comes_first_and_nothing_comes_for_it(bare, monkeypatch):
+    program(bare / "chromium")
+    mine = program(bare / "mine")
+    monkeypatch.setenv("MMSA_CHROMIUM", str(mine))
+    assert chromium.find_chromium() == mine
+    monkeypatch.setenv("MMSA_CHROMIUM", str(bare / "typo"))
+    assert chromium.find_chromium() is None
+
+
+@on_posix
+def test_usual_places_outside_the_path(bare, monkeypatch):
+    chrome = program(bare / "Google Chrome")
+    monkeypatch.setattr(chromium, "ELSEWHERE", {sys.platform: ("$NOWHERE/chrome", str(chrome))})
+    assert chromium.find_chromium() == chrome
+
+
+@pytest.fixture
+def commands(monkeypatch) -> list[list[str]]:
+    """What would have been run."""
+    run: list[list[str]] = []
+
+    def note(command, **options):
+        run.append([str(word) for word in command])
+        return subprocess.CompletedProcess(command, 100, "", "E: no network")
+
+    monkeypatch.setattr(chromium.subprocess, "run", note)
+    return run
+
+
+def test_a_browser_that_is_there_is_left_alone(monkeypatch, commands, capsys):
+    monkeypatch.setattr(chromium, "find_chromium", lambda: Path("/usr/bin/chromium"))
+    chromium.main()
+    assert commands == []
+    assert "/usr/bin/chromium" in capsys.readouterr().out.replace("\\", "/")
+
+
+def test_nothing_is_installed_beside_a_named_browser(bare, monkeypatch, commands, capsys):
+    monkeypatch.setenv("MMSA_CHROMIUM", "/no/such")
+    chromium.main()
+    assert commands == [["/no/such", "--version"]]
+    assert re.search(r"WILL BE SKIPPED: MMSA_CHROMIUM is '/no/such'", capsys.readouterr().out)
+
+
+def test_no_apt_no_install(bare, commands, capsys):
+    chromium.main()
+    assert commands == []
+    assert re.search(r"WILL BE SKIPPED: only apt-get", capsys.readouterr().out)
+
+
+@on_posix
+@pytest.mark.parametrize("root", [True, False])
+def test_apt_is_tried_and_why_it_failed_is_said(bare, monkeypatch, commands, capsys, root):
+    monkeypatch.setattr(chromium.sys, "platform", "linux")
+    monkeypatch.setattr(chromium.os, "geteuid", lambda: 0 if root else 1000)
+    program(bare / "apt-get")
+    chromium.main()
+    assert [command[-1] for command in commands] == ["update", "chromium", "chromium-browser"]
+    assert all("apt-get" in command and (command[:2] == ["sudo", "-n"]) == (not root) for command in commands)
+    assert "WILL BE SKIPPED: apt-get did not get it (E: no network); by hand: " in capsys.readouterr().out
+
+
+def test_a_skip_is_loud():
+    """Run again in a machine without a browser: the reason stands at the end, in sight."""
+    said = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{__file__}::test_the_watch_sees_a_stranger"],
+        cwd=ROOT, env={**os.environ, "MMSA_CHROMIUM": "/no/such"}, capture_output=True, text=True)
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert re.search(r"BROWSER TESTS WERE SKIPPED.*\n1 test: no Chromium", said.stdout)
+
+
+# --- with a browser ---
+
+def test_the_watch_sees_a_stranger(browser):
+    """The other tests assert that no other host was asked: here it is asked, in each way there is."""
+    with visit(browser) as (page, asked):
+        page.set_content("""
+            <link rel="preconnect" href="https://ahead.test"> <img src="http://picture.test/x.png">
+            <style>@import url(https://style.test/x.css);</style> <img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">
+            <script>fetch("https://data.test/x").catch(() => 0); new WebSocket("ws://socket.test/x")</script>""")
+        page.wait_for_timeout(200)
+        hosts = {address.split("/")[2] for address in strangers(page, asked)}
+        assert hosts == {"ahead.test", "picture.test", "style.test", "data.test", "socket.test"}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> dict[str, Path]:
+    """The examples' pictures as files to upload: by the example's name, a picture of a post."""
+    folder = tmp_path_factory.mktemp("pictures")
+    files = {}
+    for name, post in examples().items():
+        files[name] = folder / f"{name.replace(' ', '_')}.png"
+        post.image.save(files[name])
+    return files
+
+
+# --- JupyterLab ---
+
+CELLS = ["from mmsa_utils import post_explorer\npost_explorer()",
+         """
+import copy
+from mmsa_utils import (FoodPosts, align, alignment_explorer, burger_example, extract_features, load_model,
+                        prediction_explorer, random_head)
+model, heads, burger = load_model(), [], burger_example()
+known, features = (extract_features(model, posts, show_progress=False) for posts in ([burger], FoodPosts(150)))
+align(model.fusion, random_head(model.width), features, features, epochs=6, batch_size=16,
+      on_epoch=lambda head: heads.append(copy.deepcopy(head)))
+alignment_explorer(model.fusion, heads, features, {"the burger": burger}, known)""",
+         "prediction_explorer(model)"]
+
+
+@pytest.fixture(scope="module")
+def lab(browser, tmp_path_factory):
+    """A page with JupyterLab on it, in which a notebook with three explorers has run; it asks nobody for anything."""
+    folder = tmp_path_factory.mktemp("lab")
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    nbformat.write(execute.normalise(book), folder / "explorers.ipynb")
+    with jupyterlab(folder, tmp_path_factory.mktemp("jupyter")) as address, visit(browser) as (page, asked):
+        open_notebook(page, address.format("explorers.ipynb"))
+        assert run_all(page) == []
+        yield page
+        assert asked
+        assert strangers(page, asked) == []
+        close_notebook(page)
+
+
+def test_post_explorer_in_jupyterlab(lab):
+    box = explorer(lab, "post_explorer(")
+    view = box.locator(".widget-html-content")
+    picture = view.locator("img").first
+    awful_with_glowing_words = make_post(2, -2, "burger", 0)
+    assert awful_with_glowing_words.text in view.inner_text()
+    before = picture.get_attribute("src")
+
+    valence = control(box, "text valence")
+    valence.focus()
+    box.page.keyboard.press("ArrowLeft")
+    view.get_by_text(make_post(0, -2, "burger", 0).text).wait_for()  # what the package makes of the same values
+    assert valence.get_attribute("aria-valuenow") == "0.0"
+    assert LABELS[make_post(0, -2, "burger", 0).label] in view.inner_text()
+    assert picture.get_attribute("src") != before
+
+    dish = control(box, "dish")
+    dish.focus()
+    for key in ("Space", "ArrowDown", "Enter"):  # a closed list's arrow keys belong to JupyterLab
+        box.page.keyboard.press(key)
+    assert dish.input_value() == "pizza"
+    view.get_by_text(make_post(0, -2, "pizza", 0).text).wait_for()
+
+
+
+def test_alignment_explorer_in_jupyterlab(lab):
+    box = explorer(lab, "alignment_explorer(")
+    view = box.locator(".widget-html-content").last
+    random = view.inner_text()
+    assert "The random head, before its first step." in random
+
+    epoch = control(box, "epoch")
+    epoch.focus()
+    box.page.keyboard.press("ArrowRight")
+    view.get_by_text("After epoch 1.").wait_for()
+    assert epoch.get_attribute("aria-valuenow") == "1.0"
+    assert view.locator("img, svg").count() > 1  # the burger, and a figure
+    box.page.keyboard.press("End")
+    view.get_by_text(f"After epoch {float(epoch.get_attribute('aria-valuemax')):.0f}.").wait_for()
+
+    def right(shown: str) -> int:
+        return int(re.search(r"(\d+)% of [\d,]+ held-out posts are right", shown)[1])
+
+    assert right(view.inner_text()) > right(random) + 20
+
+
+def test_prediction_explorer_in_jupyterlab(lab, pictures):
+    box = explorer(lab, "prediction_explorer(model)")
+    view = box.locator(".widget-html-content").first
+    burger = examples()["the burger"]
+    assert burger.text in view.inner_text()
+    assert "disagree" not in view.inner_text()
+
+    control(box, "text").focus()
+    box.page.keyboard.press("ControlOrMeta+a")
+    box.page.keyboard.type("This burger is disgusting.")
+    box.page.keyboard.press("Tab")
+    view.get_by_text("“This burger is disgusting.”").wait_for()
+    view.get_by_role("alert").filter(has_text="disagree").wait_for()
+
+    picture = view.locator("img").first
+    before = picture.get_attribute("src")
+    with box.page.expect_file_chooser() as chooser:
+        box.get_by_role("button", name="upload a picture").press("Enter")
+    chooser.value.set_files(pictures["sarcasm"])
+    view.get_by_role("alert").wait_for(state="detached")  # words and picture of one mind
+    assert picture.get_attribute("src") != before
+    assert control(box, "picture").input_value().split() == ["my", "own", "file"]  # with spaces that do not break
+
+    box.get_by_role("button", name="what mattered?").press("Enter")
+    shown = box.locator(".widget-html-content").last
+    shown.get_by_text(re.compile("word that mattered most|No single word")).wait_for()
+
+
+# --- the dashboard ---
+
+@pytest.fixture(scope="module")
+def address(browser):
+    """The dashboard, started as a person starts it."""
+    with dashboard() as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser, address):
+    """The dashboard's page; whatever is done with it, it asks nobody else for anything and leaves nothing behind."""
+    with visit(browser) as (page, asked):
+        page.goto(address)
+        page.locator("#read").wait_for()
+        yield page
+        assert asked
+        assert strangers(page, asked) == []
+        assert kept(page) == {}
+
+
+def upload(page, path: Path) -> None:
+    """Take the present picture away, if there is one, and give another."""
+    remove = page.locator("#picture").get_by_label("Remove Image")
+    if remove.count():
+        remove.click()
+        remove.wait_for(state="detached")
+    page.locator("#picture input[type=file]").set_input_files(path)
+    page.locator("#picture img").wait_for()
+
+
+def in_sight(page, *words: str) -> str:
+    """Wait until the answer has all of these words; returns it."""
+    answer = page.locator("#answer")
+    for word in words:
+        answer.get_by_text(word).first.wait_for()
+    return answer.inner_text()
+
+
+def test_a_post_is_read(page, pictures):
+    """A person types, uploads and reads; then swaps the picture for one that contradicts the words."""
+    text = page.locator("#text textarea")
+    text.press_sequentially("This burger is delicious!")
+    upload(page, pictures["the burger"])
+    page.locator("#read").focus()
+    page.keyboard.press("Enter")
+    said = in_sight(page, "with probability", "text and picture", "the text alone", "the picture alone", "ms of model")
+    assert said.startswith("positive")
+    assert "disagree" not in said
+    page.locator("#mattered").get_by_text(re.compile("word that mattered most|No single word")).wait_for()
+    assert "delicious!" in page.locator("#mattered").inner_text()
+    assert page.locator("#mattered img").get_attribute("alt")
+
+    upload(page, pictures["sarcasm"])
+    page.locator("#read").click()
+    said = in_sight(page, "disagree")
+    assert said.startswith("negative")
+    assert "took the picture's side" in said
+    assert page.locator("#answer [role=alert]").count() == 1
+
+
+@pytest.mark.parametrize(("button", "name", "label", "words"), [
+    ("burger", "the burger", "positive", "with probability"),
+    ("contradiction", "a contradiction", "negative", "disagree"),
+    ("sarcasm", "sarcasm", "negative", "disagree"),
+    ("photo", "nothing like the photo", "negative", "together"),
+])
+def test_an_example_is_read_at_once(page, button, name, label, words):
+    page.locator(f"#example_{button}").click()
+    assert in_sight(page, words).startswith(label)
+    assert page.locator("#text textarea").input_value() == examples()[name].text
+    assert page.locator("#picture img").is_visible()
+
+
+def test_what_if_from_the_keyboard(page):
+    page.locator("#example_burger").click()
+    in_sight(page, "with probability")
+    choice = page.locator("#whatif_picture input")
+    choice.focus()
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown", "Enter"):  # opens, then past two of the examples
+        page.keyboard.press(key)
+    page.locator("#whatif").get_by_text("The answer moves from positive to negative.").wait_for()
+    assert choice.input_value() == "sarcasm"
+    page.locator("#example_photo").click()  # another post: nothing is swapped any more
+    in_sight(page, "together")
+    assert choice.input_value() == "keep mine"
+
+
+def friendly(page, words: str) -> None:
+    """An answer that helps has appeared, and it names no place on the machine that serves the page."""
+    page.locator("#answer [role=alert], [data-testid=toast-body]").filter(has_text=words).first.wait_for()
+    sight = page.locator("body").inner_text()
+    assert "Traceback" not in sight
+    assert not re.search(r"(/tmp|/home|/root|/usr|/var|[A-Z]:\\)\w*", sight)
+
+
+def test_what_cannot_be_read_gets_a_friendly_answer(page, pictures, tmp_path):
+    read = page.locator("#read")
+    upload(page, pictures["the burger"])
+    read.click()
+    friendly(page, "There is no text")
+    page.locator("#text textarea").fill("Lovely soup.")
+    page.locator("#picture").get_by_label("Remove Image").click()
+    read.click()
+    friendly(page, "There is no picture")
+
+    no_picture = tmp_path / "soup.png"
+    no_picture.write_text("a text, whatever its name says\n")
+    upload(page, no_picture)
+    read.click()
+    friendly(page, "cannot be read as a picture")
+
+    page.locator("#picture").get_by_label("Remove Image").click()
+    large = tmp_path / "large.png"
+    large.write_bytes(pictures["the burger"].read_bytes() + bytes(5 * 2**20))
+    page.locator("#picture input[type=file]").set_input_files(large)
+    friendly(page, "exceed the maximum allowed size")
+
+
+def test_a_long_text_is_refused_by_the_page_and_behind_it(page, pictures):
+    text = page.locator("#text textarea")
+    text.fill("good " * 600)
+    assert len(text.input_value()) == MAX_TEXT
+    upload(page, pictures["the burger"])
+    text.evaluate("box => box.removeAttribute('maxlength')")  # as somebody may who does not come through the page
+    text.fill("good " * 600)
+    page.locator("#read").click()
+    friendly(page, "The text has 3,000 characters")

@@ -1,0 +1,357 @@
+"""The dashboard as its visitors meet it, through gradio_client, and as whoever starts it does, on the command line."""
+
+import io
+import socket
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from mmsa_utils import EncoderUnavailable, FoodPosts, load_model
+from mmsa_utils.apps import dashboard
+from mmsa_utils.apps import page as pages
+from mmsa_utils.apps.cli import main
+from mmsa_utils.reading.reader import MAX_TEXT, Reader, examples
+
+gradio_client = pytest.importorskip("gradio_client")
+httpx = pytest.importorskip("httpx")
+pytest.importorskip("gradio")
+FILE = {"_type": "gradio.FileData"}
+
+
+@pytest.fixture(scope="module")
+def page():
+    page = pages.build()
+    yield page
+    page.close(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def url(page) -> str:
+    return dashboard.launch(page)
+
+
+@pytest.fixture(scope="module")
+def client(url):
+    return visitor_of(url)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Reader:
+    return Reader(load_model())
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> dict[str, Path]:
+    """The examples' pictures as files."""
+    folder = tmp_path_factory.mktemp("photos")
+    for i, post in enumerate(examples().values()):
+        post.image.save(folder / f"{i}.png")
+    return {name: folder / f"{i}.png" for i, name in enumerate(examples())}
+
+
+def visitor_of(url: str, **options):
+    """A client that does not read all certificates of this machine for each request: there are none on loopback."""
+    return gradio_client.Client(url, verbose=False, ssl_verify=False, **options)
+
+
+def ask(client, text: str, photo: Path) -> dict:
+    return client.predict(text, gradio_client.handle_file(str(photo)), api_name="/read")
+
+
+def same(answer: dict, read) -> bool:
+    """Is an answer from the page the reading itself? All but its time."""
+    expected = read.summary
+    sides = ("probabilities", "text_alone", "picture_alone")
+    return (all(answer[side] == pytest.approx(expected[side], abs=1e-4) for side in sides)
+            and all(answer[key] == expected[key] for key in ("label", "contradicts", "winner", "cut")))
+
+
+def event(page, name: str):
+    """The function behind one of the page's own events."""
+    (found,) = {function.fn for function in page.fns.values() if function.name == name}
+    return found
+
+
+# --- answers ---
+
+
+def test_every_example_is_answered_as_the_reader_does(client, photos, reader):
+    for name, post in examples().items():
+        answer = ask(client, post.text, photos[name])
+        assert same(answer, reader.read(post.text, post.image))
+        assert answer["label"] == ("positive" if name == "the burger" else "negative")
+        assert 0 < answer["seconds"] < 10
+
+
+def test_sixty_requests_of_six_clients_at_once(url, photos, reader):
+    """Every request is another post, so a lost or swapped answer shows."""
+    texts = [post.text for post in FoodPosts(15, "test", seed=3)]
+    names = list(photos)
+    work = [(f"{texts[i // 4]} {i}", names[i % 4]) for i in range(60)]
+    expected = [reader.read(text, examples()[name].image) for text, name in work]
+    assert len({read.both for read in expected}) == len({text for text, _ in work})
+    answers: dict[int, dict] = {}
+    faults = []
+
+    def visit(number: int) -> None:
+        try:
+            own = visitor_of(url)
+            for i in range(number, 60, 6):
+                answers[i] = ask(own, work[i][0], photos[work[i][1]])
+        except Exception as error:
+            faults.append(error)
+
+    visitors = [threading.Thread(target=visit, args=(number,)) for number in range(6)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    assert faults == []
+    assert len(answers) == 60
+    assert [i for i in range(60) if not same(answers[i], expected[i])] == []
+
+
+def test_memory_does_not_grow(url):
+    noise, file = np.random.default_rng(0).integers(0, 256, (600, 600, 3), dtype=np.uint8), io.BytesIO()
+    Image.fromarray(noise).save(file, "png")  # a megabyte
+    content = file.getvalue()
+    with httpx.Client(base_url=url) as visitor:
+
+        def after(requests: int) -> float:
+            for i in range(requests):
+                (path,) = visitor.post("gradio_api/upload", files={"files": ("a.png", content)}).json()
+                post = [f"good {i}", {"path": path, "meta": FILE}]
+                started = visitor.post("gradio_api/call/read", json={"data": post})
+                assert "probabilities" in visitor.get(f"gradio_api/call/read/{started.json()['event_id']}").text
+            return psutil.Process().memory_info().rss / 2**20
+
+        before = after(8)
+        assert after(20) - before < 10  # MB; a picture kept for each request would make 20
+
+
+# --- what is refused: friendly, and without a place on this machine ---
+
+
+def friendly(message: str) -> str:
+    places = ("/tmp", "/work", "/home", "site-packages", "mmsa-dashboard", "/etc", "Traceback", "0x")
+    assert [place for place in places if place in message] == []
+    return message
+
+
+def refused(client, text: str, picture: object) -> str:
+    with pytest.raises(gradio_client.exceptions.AppError) as info:
+        client.predict(text, picture, api_name="/read")
+    return friendly(str(info.value))
+
+
+def refused_raw(url: str, text: object, picture: object) -> str:
+    """What a program hears that speaks to the server without gradio_client, which has checks of its own."""
+    started = httpx.post(f"{url}gradio_api/call/read", json={"data": [text, picture]})
+    answer = httpx.get(f"{url}gradio_api/call/read/{started.json()['event_id']}").text
+    assert answer.startswith("event: error"), answer
+    return friendly(answer)
+
+
+@pytest.mark.parametrize(("text", "said"), [("", "There is no text"), (" \n ", "There is no text"),
+                                            ("a" * (MAX_TEXT + 1), "2,001 characters, expected at most 2,000")])
+def test_a_bad_text_is_refused(client, photos, text, said):
+    assert said in refused(client, text, gradio_client.handle_file(str(photos["the burger"])))
+
+
+def bad_pictures() -> dict[str, tuple[bytes, str]]:
+    whole, bomb = io.BytesIO(), io.BytesIO()
+    examples()["sarcasm"].image.save(whole, "png")
+    Image.new("1", (8000, 6300)).save(bomb, "png")  # 50 megapixels in some kilobytes
+    return {"truncated.png": (whole.getvalue()[:4000], "cannot be read as a picture"),
+            "text.png": (b"this is no picture", "cannot be read as a picture"),
+            "empty.jpg": (b"", "cannot be read as a picture"),
+            "drawing.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "cannot be read as a picture"),
+            "bomb.png": (bomb.getvalue(), "8000 x 6300 pixels, expected at most 40 megapixels")}
+
+
+@pytest.mark.parametrize("name", ["truncated.png", "text.png", "empty.jpg", "drawing.svg", "bomb.png"])
+def test_a_bad_picture_is_refused(client, tmp_path, name):
+    content, said = bad_pictures()[name]
+    (tmp_path / name).write_bytes(content)
+    message = refused(client, "good", gradio_client.handle_file(str(tmp_path / name)))
+    assert said in message
+
+
+def test_no_picture_is_refused(client):
+    assert "There is no picture: add one." in refused(client, "good", None)
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "/etc", "../../etc/passwd", str(Path(__file__).resolve()), ""])
+def test_files_of_the_server_cannot_be_named(url, path):
+    refused_raw(url, "good", {"path": path, "meta": FILE})
+
+
+def test_folders_of_the_uploads_cannot_be_named(url, page):
+    assert "no longer here" in refused_raw(url, "good", {"path": page.mmsa_folder.name, "meta": FILE})
+
+
+@pytest.mark.parametrize("field", ["text", "picture"])
+def test_the_server_fetches_no_address(url, field):
+    """Gradio would fetch a file that is named by its address, for any component."""
+    with socket.socket() as trap:
+        trap.bind(("127.0.0.1", 0))
+        trap.listen()
+        trap.setblocking(False)
+        bait = {"path": f"http://127.0.0.1:{trap.getsockname()[1]}/a.png", "meta": FILE}
+        assert "Expected an uploaded file" in refused_raw(url, *((bait, None) if field == "text" else ("good", bait)))
+        with pytest.raises(BlockingIOError):
+            trap.accept()
+
+
+def test_a_large_file_is_refused_at_the_door(url):
+    answer = httpx.post(f"{url}gradio_api/upload", files={"files": ("large.png", b"\0" * (6 * 2**20))})
+    assert answer.status_code == 413
+    assert "maximum allowed size" in friendly(answer.text)
+
+
+def test_a_large_file_is_refused_in_the_function_too(tmp_path):
+    path = tmp_path / "large.png"
+    path.write_bytes(b"\0" * (6 * 2**20))
+    with pytest.raises(ValueError, match="^the picture has more than 5 MB"):
+        pages.opened(str(path))
+
+
+def test_a_picture_that_was_deleted_meanwhile_is_asked_for_again(tmp_path):
+    with pytest.raises(ValueError, match="no longer here: add it again"):
+        pages.opened(str(tmp_path / "gone.png"))
+
+
+# --- the page ---
+
+
+def test_only_reading_is_offered_to_programs(client):
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/read"}
+
+
+def test_the_page_forbids_the_browser_every_other_host(url, page):
+    answer = httpx.get(url)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "http" not in policy
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    for host in ("googleapis", "gstatic", "cdnjs", "jsdelivr", "unpkg", "amazonaws"):
+        assert host not in answer.text
+        assert host not in httpx.get(f"{url}theme.css").text
+    for closed in ("monitoring", "docs", "redoc", "gradio_api/runs"):
+        assert httpx.get(f"{url}{closed}").status_code in (403, 404, 405), closed
+    assert page.config["analytics_enabled"] is False
+    assert page._queue.max_size == pages.WAITING
+
+
+def test_the_page_shows_the_answer_the_swap_and_what_mattered(page, photos):
+    photo, name = str(photos["sarcasm"]), pages.SHIPPED
+    answer, *swaps, _, _ = event(page, "show")("What a glorious burger!", photo, name)
+    assert "disagree" in answer
+    assert swaps == [pages.MINE] * 2
+    assert "regions" in event(page, "occlude")("What a glorious burger!", photo, name)
+    swap = event(page, "whatif")
+    assert "moves from negative to positive" in swap("What a glorious burger!", photo, name, pages.MINE, "the burger")
+    assert "Swap the text" in swap("What a glorious burger!", photo, name, pages.MINE, pages.MINE)
+    for shown in (event(page, "show")("", photo, name)[0], swap("", photo, name, pages.MINE, "the burger")):
+        assert "There is no text" in shown
+
+
+def test_another_pair_is_aligned_when_it_is_chosen(monkeypatch, photos):
+    monkeypatch.setattr(pages, "quick_align", lambda text, image, size, posts: (load_model(), 0.876))
+    answers = pages.Answers(pages.choices_of(None))
+    (name,) = (name for name in answers.choices if name.startswith("BERT + ResNet-18, mini"))
+    assert "not ready" in answers.show("good", str(photos["the burger"]), name)[0]
+    waiting, done = answers.choose(name)
+    assert "some fifteen seconds" in waiting
+    assert "88% of 750 validation posts" in done
+    assert "positive" in answers.show("This burger is delicious!", str(photos["the burger"]), name)[0]
+    assert list(answers.choose(name)) == [done]  # kept
+
+
+def test_a_full_size_that_cannot_be_had_is_a_friendly_note(page, monkeypatch, capfd):
+    def unavailable(*rest):
+        raise EncoderUnavailable("the pretrained weights of 'bert' cannot be loaded: /root/.cache")
+
+    monkeypatch.setattr(pages, "quick_align", unavailable)
+    (name,) = (name for name in pages.choices_of(None) if name.startswith("BERT + ResNet-18, full"))
+    _, said = event(page, "choose")(name)
+    assert "cannot be had here" in said
+    assert "/root" not in said
+    assert "/root/.cache" in capfd.readouterr().err  # for whoever serves the page
+
+
+def test_a_model_of_ones_own_comes_first(tmp_path, photos):
+    load_model().save_pretrained(tmp_path / "secret")
+    page = pages.build(tmp_path / "secret")
+    assert "positive" in event(page, "show")("This burger is delicious!", str(photos["the burger"]), pages.OWN)[0]
+    assert "secret" not in str(page.get_config_file())
+
+
+# --- the command line ---
+
+
+def failed(capfd, *words: str) -> str:
+    assert main(["dashboard", *words]) == 1
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert "Traceback" not in said.err
+    return said.err
+
+
+def test_sharing_demands_a_name_and_a_password(capfd, monkeypatch):
+    monkeypatch.delenv("MMSA_PASSWORD", raising=False)
+    monkeypatch.setattr(dashboard, "build", lambda *rest: pytest.fail("nothing may be served"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    nameless = failed(capfd, "--share")
+    assert "warning: whoever has the address" in nameless
+    assert "error: --share needs --user NAME" in nameless
+    assert "error: there is no password: set the environment variable MMSA_PASSWORD" in failed(
+        capfd, "--share", "--user", "me")
+    monkeypatch.setenv("MMSA_PASSWORD", "secret")
+    assert "--share needs --user" in failed(capfd, "--share")
+
+
+def test_launch_refuses_to_share_without_them_too(page):
+    for options in ({}, {"user": "me"}, {"password": "secret"}):
+        with pytest.raises(ValueError, match="--user NAME and a password"):
+            dashboard.launch(page, share=True, **options)
+
+
+def test_the_password_reaches_the_page(monkeypatch):
+    seen = {}
+    monkeypatch.setenv("MMSA_PASSWORD", "secret")
+    monkeypatch.setattr(dashboard, "build", lambda folder: "page")
+    monkeypatch.setattr(dashboard, "launch", lambda page, port, **options: seen.update(options, port=port))
+    assert main(["dashboard", "--share", "--user", "me", "--port", "7777"]) == 0
+    assert seen == {"share": True, "user": "me", "password": "secret", "block": True, "port": 7777}
+
+
+def test_a_name_without_sharing_guards_the_page():
+    page = pages.build()
+    url = dashboard.launch(page, user="me", password="secret")
+    try:
+        with pytest.raises(Exception, match=r"401|[Ll]ogin|auth"):
+            visitor_of(url)
+        own = visitor_of(url, auth=("me", "secret"))
+        assert "/read" in own.view_api(return_format="dict")["named_endpoints"]
+    finally:
+        page.close(verbose=False)
+
+
+@pytest.mark.parametrize("words", [["--model", "nowhere"], ["--port", "70000"]])
+def test_what_cannot_be_served_is_said(capfd, words):
+    assert "error: " in failed(capfd, *words)
+
+
+def test_a_taken_port_is_said(capfd, url):
+    assert "error: " in failed(capfd, "--port", url.rstrip("/").rsplit(":", 1)[1])
+
+
+def test_without_gradio_the_remedy_is_named(capfd, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    assert 'pip install "mmsa-utils[dashboard]"' in failed(capfd)

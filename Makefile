@@ -40,12 +40,14 @@ book: $(READY) ## build the notebooks, the guides and the reference as web pages
 wheel: $(READY) ## build dist/mmsa_utils-*.whl, weights included: one file to upload to Colab
 	@$(PY) tools/publish/make_wheel.py
 
-lint: $(READY) ## check the style of code and notebooks, and the spelling of everything
+lint: $(READY) ## check style, types, spelling, and that rooms look down only
 	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(BIN)/lint-imports
 	$(BIN)/codespell $$(git ls-files '*.py' '*.md' '*.ipynb' '*.toml' Makefile)
 
 clean: ## remove .venv and everything that was built
-	rm -rf .venv build dist docs/modules .hypothesis .pytest_cache .ruff_cache *.egg-info
+	rm -rf .venv build dist docs/modules .hypothesis .pytest_cache .ruff_cache .mypy_cache .import_linter_cache *.egg-info
 	find mmsa_utils tools tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # The stamp is made last: an install that was broken off is taken up again.

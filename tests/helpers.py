@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from mmsa_utils import BINARY_LABELS, LABELS, PAIRS, FoodPosts, MultimodalSentimentModel, Post, scenes
+from mmsa_utils import BINARY_LABELS, LABELS, PAIRS, Features, FoodPosts, MultimodalSentimentModel, Post, scenes
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "this", "burger", "is", "delicious", "awful", "the", "soup", "!"]
 WIDTH = 16
@@ -133,6 +133,13 @@ def one_step(net: MultimodalSentimentModel) -> None:
     optimizer = torch.optim.SGD([p for p in net.parameters() if p.requires_grad], lr=0.1)
     net(**batch_of(net)).square().sum().backward()
     optimizer.step()
+
+
+def same_features(a: Features, b: Features) -> bool:
+    """Bit by bit."""
+    tensors = [[features.labels, *(t for side in features.sides.values() for t in side)] for features in (a, b)]
+    return list(a.sides) == list(b.sides) and all(torch.equal(x, y) for x, y in zip(*tensors)) and (
+        (a.relations, a.text_kinds, a.picture_levels) == (b.relations, b.text_kinds, b.picture_levels))
 
 
 def quiet_environment() -> dict[str, str]:

@@ -233,3 +233,14 @@ def test_a_model_of_one_side_is_one_line(posts):
 def test_odd_classes_are_refused(classes):
     with pytest.raises(ValueError, match="the classes are"):
         MultimodalSentimentModel(classes=classes)
+
+
+def test_a_model_can_be_exported_for_any_number_of_posts_and_tokens(posts, model):
+    some = [[post.text for post in posts["train"][:3]], [post.image for post in posts["train"][:3]]]
+    n, tokens = torch.export.Dim("n", min=1, max=64), torch.export.Dim("tokens", min=2, max=64)
+    shapes = {"input_ids": {0: n, 1: tokens}, "attention_mask": {0: n, 1: tokens}, "pixel_values": {0: n}}
+    batch = model.prepare(*(items[:2] for items in some))
+    exported = torch.export.export(model, (), kwargs=batch, dynamic_shapes={"batch": shapes}, strict=True).module()
+    batch = model.prepare(*some)
+    with torch.no_grad():
+        assert torch.allclose(exported(**batch), model(**batch), atol=1e-5)

@@ -10,12 +10,14 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..model.model import MultimodalSentimentModel
     from ..posts.own import FilePosts
+    from ..posts.post import Posts
 
 
 def train(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -35,11 +37,14 @@ def train(arguments: argparse.Namespace) -> dict[str, Any]:
 
     def generated(n: int, split: str) -> list:
         posts = FoodPosts(n, split, binary=binary, seed=seed, pixels=PIXELS[arguments.size])
-        return list(progress(posts, f"draw {split} posts"))
+        return [posts[i] for i in progress(range(len(posts)), f"draw {split} posts")]
 
+    train_posts: Posts
+    validation_posts: Posts
+    test_posts: Posts
     if arguments.data:
-        posts = load_posts(arguments.data, arguments.anywhere, show_progress=True)
-        train_posts, validation_posts, test_posts = _three_parts(posts, binary, seed)
+        own = load_posts(arguments.data, arguments.anywhere, show_progress=True)
+        train_posts, validation_posts, test_posts = _three_parts(own, binary, seed)
     else:
         train_posts, validation_posts, test_posts = (
             generated(n, split) for n, split in
@@ -80,17 +85,21 @@ def evaluate(arguments: argparse.Namespace) -> dict[str, Any]:
     from ..model.model import load_model
     from ..posts.food import PIXELS, FoodPosts
     from ..posts.own import load_posts
-    from ..posts.post import BINARY_LABELS
+    from ..posts.post import BINARY_LABELS, LABELS
 
     model = load_model(arguments.model).to(best_device())
+    if model.classes not in (LABELS, BINARY_LABELS):
+        raise ValueError(f"the model's classes are {model.classes}: expected {', '.join(LABELS)}, with or without the "
+                         "neutral one.")
     binary = model.classes == BINARY_LABELS
     result: dict[str, Any] = {}
+    posts: Posts
     if arguments.data:
         posts = _relabelled(load_posts(arguments.data, arguments.anywhere, show_progress=True), binary)
     else:
-        posts = FoodPosts(arguments.posts, arguments.split, binary=binary, seed=arguments.seed,
-                          pixels=PIXELS[model.size])
-        result["ceiling"] = posts.ceiling()
+        posts = food = FoodPosts(arguments.posts, arguments.split, binary=binary, seed=arguments.seed,
+                                 pixels=PIXELS[model.size])
+        result["ceiling"] = food.ceiling()
     return {"posts": len(posts), **evaluate(model, make_loader(posts, model, 64), show_progress=True), **result}
 
 
@@ -101,7 +110,10 @@ def predict(arguments: argparse.Namespace) -> dict[str, Any]:
 
     picture = open_picture(arguments.image)
     model = load_model(arguments.model)
-    probabilities = model.predict([arguments.text], [picture])[0]
+    raw = {"text": [arguments.text], "image": [picture]}
+    probabilities = model.predict(*(raw[side] for side in model.sides))[0]
+    if model.classes is None:
+        return {"number": round(probabilities.item(), 4)}
     return {"label": model.classes[int(probabilities.argmax())],
             "probs": {name: round(p, 4) for name, p in zip(model.classes, probabilities.tolist())}}
 
@@ -130,8 +142,10 @@ def doctor(arguments: argparse.Namespace) -> int:
     return main(json=arguments.json)
 
 
-COMMANDS = {"train": train, "align": align, "evaluate": evaluate, "predict": predict, "dashboard": dashboard,
-            "grade": grade, "doctor": doctor}
+COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {
+    "train": train, "align": align, "evaluate": evaluate, "predict": predict, "dashboard": dashboard, "grade": grade,
+    "doctor": doctor,
+}  #: command → what it does, to a result to print, or to an exit code
 
 
 def log(message: str) -> None:

@@ -61,7 +61,7 @@ def launch(page: gradio.Blocks, port: int | None = None, *, share: bool = False,
                          "environment variable MMSA_PASSWORD, or asked for).")
     if port is not None and not 1 <= port <= 65535:
         raise ValueError(f"--port is {port}, expected 1 to 65535.")
-    os.environ["GRADIO_TEMP_DIR"] = page.mmsa_folder.name
+    os.environ["GRADIO_TEMP_DIR"] = page.mmsa_folder.name  # type: ignore[attr-defined]  # see `build`
     for name in ("NO_PROXY", "no_proxy"):  # Gradio asks its own server whether it is up
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), HOST]))
     gr = import_gradio()

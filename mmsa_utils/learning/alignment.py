@@ -19,6 +19,7 @@ from ..model.head import Scale, probabilities_of
 from ..model.modes import evaluating
 from ..seeds import apart, seeded
 from . import metrics
+from .device import device_of
 from .evaluation import loss_and_accuracy, measured
 from .features import Features
 from .losses import check_labels, loss_of
@@ -32,8 +33,8 @@ def align(fusion: Fusion, head: nn.Module, train: Features, validation: Features
     """Train a fusion and a head on cached features with AdamW; keep the epoch with the lowest validation loss.
 
     Args:
-        fusion, head: trained in place. The fusion reads the sides that it was made for; a `Scale` in the head takes
-            its measure of the training posts first.
+        fusion, head: trained in place, on the device that they are on. The fusion reads the sides that it was made
+            for; a `Scale` in the head takes its measure of the training posts first.
         train, validation: from `extract_features`; the validation posts choose the epoch and nothing else.
         epochs: passes over the data.
         lr, weight_decay: of AdamW.
@@ -51,17 +52,17 @@ def align(fusion: Fusion, head: nn.Module, train: Features, validation: Features
             `on_epoch` for a run whose first epochs are over.
         OSError: if the checkpoint cannot be written.
     """
-    for features in (train.check(), validation.check()):
-        check_labels(features.labels, _classes(head, features))
+    check_features(head, train, validation)
     fixed = not list(fusion.parameters())  # a fusion that cannot learn makes the same vectors in every epoch
-    inputs, held_out = fused(fusion, train), fused(fusion, validation)
+    device = device_of(head)
+    inputs, held_out = fused(fusion, train).to(device), fused(fusion, validation)
     for layer in head.modules():
         if isinstance(layer, Scale):
             layer.measure(inputs)
     both = nn.ModuleList([fusion, head])
-    with seeded(seed):
+    with seeded(seed, device):
         optimizer = torch.optim.AdamW(both.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
-        run = Run(both, [optimizer], checkpoint, None if checkpoint is None else {
+        run = Run(both, [optimizer], checkpoint, {
             "epochs": epochs, "batch size": batch_size,
             "features": [*train.tensors(fusion.widths), *validation.tensors(fusion.widths)]})
         run.refuse_to_replay(on_epoch)
@@ -70,47 +71,53 @@ def align(fusion: Fusion, head: nn.Module, train: Features, validation: Features
             if epoch:  # epoch 0 only measures the start
                 both.train()
                 for rows in torch.randperm(len(train)).split(batch_size):
-                    vectors = inputs[rows] if fixed else fusion(train.batch(rows, fusion.widths))
-                    loss = loss_of(head(vectors), train.labels[rows])
+                    vectors = inputs[rows] if fixed else fusion(train.batch(rows, fusion.widths, device))
+                    loss = loss_of(head(vectors), train.labels[rows].to(device))
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
                     total += loss.item() * len(rows)
-            logits = _outputs(head, held_out if fixed else fused(fusion, validation))
+            logits = logits_of(head, held_out if fixed else fused(fusion, validation))
             run.end_epoch({"epoch": epoch, "train_loss": total / len(train) if epoch else float("nan"),
                            **loss_and_accuracy(logits, validation.labels)})
             if on_epoch is not None:
-                with apart():
+                with apart(device):
                     on_epoch(head)
     run.load_best()
     return run.history
 
 
-def _classes(head: nn.Module, features: Features) -> int | None:
-    """How many classes a head tells apart, asked by its last layer; None where labels are numbers."""
-    last = [part for part in head.modules() if isinstance(part, nn.Linear)][-1]
-    if features.labels.is_floating_point() and last.out_features == 1:
-        return None
-    return max(2, last.out_features)
+def check_features(head: nn.Module, *sets: Features) -> None:
+    """Raise ValueError for features that are NaN or infinite, and for labels that a head cannot give.
+
+    What it can give, its last layer tells: so many classes; two, or a number, if it has a single output.
+    """
+    outputs = [layer.out_features for layer in head.modules() if isinstance(layer, nn.Linear)][-1]
+    for features in sets:
+        features.check()
+        number = outputs == 1 and features.labels.is_floating_point()
+        check_labels(features.labels, None if number else max(2, outputs))
 
 
 @torch.no_grad()
 def fused(fusion: Fusion, features: Features) -> Tensor:
-    """What the head sees of cached features, dropout off: (n, width of the fusion)."""
+    """What the head sees of cached features, dropout off: (n, width of the fusion), where the fusion is."""
+    device = device_of(fusion)
     with evaluating(fusion):  # some posts at a time: sequences of all of them need not fit into memory
-        return torch.cat([fusion(features.batch(slice(start, start + 4096), fusion.widths))
+        return torch.cat([fusion(features.batch(slice(start, start + 4096), fusion.widths, device))
                           for start in range(0, len(features), 4096)])
 
 
 @torch.no_grad()
-def _outputs(head: nn.Module, vectors: Tensor) -> Tensor:
+def logits_of(head: nn.Module, vectors: Tensor) -> Tensor:
+    """A head's logits for fused vectors, dropout off, on the CPU: (n, outputs)."""
     with evaluating(head):
-        return head(vectors)
+        return head(vectors.to(device_of(head))).cpu()
 
 
 def head_outputs(fusion: Fusion, head: nn.Module, features: Features) -> Tensor:
     """Logits for cached features, dropout off: (n, outputs)."""
-    return _outputs(head, fused(fusion, features.check()))
+    return logits_of(head, fused(fusion, features.check()))
 
 
 def head_answers(fusion: Fusion, head: nn.Module, features: Features, temperature: float = 1.0) -> Tensor:

@@ -32,8 +32,8 @@ from .features import Features, extract_features
 from .runs import digest
 
 # What features are made by: another version of any of these makes another cache.
-_CODE = ("posts/**/*.py", "encoders/**/*.py", "model/prepare.py", "learning/batches.py", "learning/features.py",
-         "learning/cache.py")
+_CODE = ("posts/**/*.py", "encoders/**/*.py", "model/model.py", "model/prepare.py", "learning/batches.py",
+         "learning/features.py", "learning/cache.py")
 _PACKAGES = ("torch", "torchvision", "transformers", "tokenizers", "numpy", "pillow")
 _LEFT_BEHIND = 24 * 3600  # seconds after which an unfinished cache is somebody's who was killed
 

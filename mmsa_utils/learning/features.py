@@ -65,13 +65,14 @@ class Features:
         """Side → width of its tokens: what a fusion is made for."""
         return {name: side.width for name, side in self.sides.items()}
 
-    def batch(self, index: slice | Tensor, sides: Iterable[str] | None = None) -> dict[str, Encoded]:
-        """Some sides (all of them) of some of the posts in single precision, as a fusion reads them."""
+    def batch(self, index: slice | Tensor, sides: Iterable[str] | None = None,
+              device: torch.device | str = "cpu") -> dict[str, Encoded]:
+        """Some sides (all of them) of some of the posts in single precision on a device, as a fusion reads them."""
         missing = [name for name in sides or () if name not in self.sides]
         if missing:
             raise ValueError(f"there are no {missing[0]} features: expected some of {', '.join(self.sides)}.")
         chosen = ((name, self.sides[name].rows(index)) for name in sides or self.sides)
-        return {name: Encoded(side.tokens.float(), side.mask) for name, side in chosen}
+        return {name: Encoded(side.tokens.to(device).float(), side.mask.to(device)) for name, side in chosen}
 
     def tensors(self, sides: Iterable[str]) -> list[Tensor]:
         """The labels, and tokens and mask of some sides: what a run depends on."""

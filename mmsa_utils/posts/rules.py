@@ -34,7 +34,7 @@ class State(NamedTuple):
     share: float
 
 
-def judge(text_kind: phrases.TextKind, picture_level: int) -> tuple[int, str, str]:
+def judge(text_kind: Any, picture_level: int) -> tuple[int, str, str]:
     """The label rule: what a post means, given what its text says and its picture shows.
 
     MVSA's rule settles agreement and soft disagreement; contradictions, which MVSA throws away, are settled by
@@ -52,16 +52,15 @@ def judge(text_kind: phrases.TextKind, picture_level: int) -> tuple[int, str, st
         return picture, "refer", "the text points at the picture: the picture's mood counts"
     if text_kind == "opposite":
         return -picture, "refer", "the text denies the picture: the opposite of its mood counts"
-    strength = int(text_kind)
-    text = int(np.sign(strength))
+    text = int(np.sign(text_kind))
     if text == picture:
         return text, "agree", "text and picture agree"
     if text * picture == 0:
         return text + picture, "soft", "one side is neutral: the other decides"
-    if abs(strength) != abs(picture_level):
-        stronger, valence = ("text", text) if abs(strength) > abs(picture_level) else ("picture", picture)
+    if abs(text_kind) != abs(picture_level):
+        stronger, valence = ("text", text) if abs(text_kind) > abs(picture_level) else ("picture", picture)
         return valence, "contradict", f"they contradict each other: the {stronger} is stronger"
-    if strength == 2:
+    if text_kind == 2:
         return -1, "contradict", "glowing words over an awful picture: sarcasm"
     return 0, "contradict", "they contradict each other with equal strength: neutral"
 

@@ -152,6 +152,17 @@ def test_predict_names_the_classes_of_the_model(say, photo, tiny_pair, tmp_path,
     assert answer["label"] in classes
 
 
+def test_predict_a_number_from_one_side(say, photo, tiny_pair, tmp_path):
+    MultimodalSentimentModel(tiny_pair.split("+")[0], None, classes=None).save_pretrained(tmp_path / "m")
+    answer = strict_json(say("predict", "--text", "Good", "--image", photo, "--model", tmp_path / "m", "--json"))
+    assert isinstance(answer["number"], float)
+
+
+def test_a_model_with_other_classes_is_not_measured_on_moods(fail, tiny_pair, tmp_path):
+    MultimodalSentimentModel(*tiny_pair.split("+"), classes=["joy", "anger"]).save_pretrained(tmp_path / "m")
+    assert "the model's classes are ('joy', 'anger')" in fail("evaluate", "--model", tmp_path / "m", "--posts", 5)
+
+
 def test_evaluate_on_generated_posts(say, model):
     result = strict_json(say("evaluate", "--model", model, "--posts", 30, "--json"))
     assert result["posts"] == 30

@@ -6,7 +6,17 @@ import pytest
 import torch
 from helpers import food, mini
 
-from mmsa_utils import Encoded, Features, align, extract_features, fit_temperature, head_answers, mlp_head, shuffled
+from mmsa_utils import (
+    Concat,
+    Encoded,
+    Features,
+    align,
+    extract_features,
+    fit_temperature,
+    head_answers,
+    mlp_head,
+    shuffled,
+)
 from mmsa_utils.learning.alignment import fused
 
 
@@ -86,7 +96,7 @@ def test_features_with_odd_labels_are_refused(labels):
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize(("side", "post", "column"), [("text", 0, 0), ("image", 11, 3)])
 def test_features_that_are_no_numbers_are_named(side, post, column, value):
-    features, fusion = some(), mini().fusion.__class__(some().widths)
+    features, fusion = some(), Concat(some().widths)
     features.sides[side].tokens[post, 0, column] = value
     for work in (lambda: align(fusion, mlp_head(8, 3), features, some(), epochs=1),
                  lambda: align(fusion, mlp_head(8, 3), some(), features, epochs=1),

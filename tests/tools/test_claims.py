@@ -4,6 +4,7 @@ import json
 import re
 
 import claims
+import claims_common
 import pytest
 from prose import ROOT
 
@@ -52,9 +53,11 @@ def test_what_does_not_hold_is_counted_and_reported(monkeypatch, tmp_path, capsy
 
 
 def test_functions_are_borrowed_from_the_notebooks():
-    (masked,) = claims.borrowed("02", "masked_mean")
+    (masked,) = claims_common.borrowed("02", "masked_mean")
     assert masked is not masked_mean
     assert masked.__code__.co_code == masked_mean.__code__.co_code
-    assert claims.borrowed("07", "BOTH") == [("text", "image")]
+    before, changes = claims_common.borrowed("03", "before", "changes")
+    assert before.dish == "burger"
+    assert "mouldy" in changes
     with pytest.raises(KeyError, match="masked_mean"):  # a name of the package that this notebook does not define
-        claims.borrowed("07", "masked_mean", "BOTH")
+        claims_common.borrowed("07", "masked_mean", "overall")

@@ -37,7 +37,7 @@ Aligned = tuple[Fusion, nn.Module, list]
 
 
 def borrowed(number: str, *names: str, **given) -> list:
-    """Functions and constants that a notebook defines in its cells, with its imports, and `given` as what else they use."""
+    """Functions and constants that a notebook defines in its cells, with its imports and `given` as what they use."""
     space, wanted = {"SIZE": SIZE}, set(names)
     (path,) = NOTEBOOKS.glob(f"{number}_*.ipynb")
     for cell in json.loads(path.read_text(encoding="utf8"))["cells"]:

@@ -39,7 +39,8 @@ from mmsa_utils import (
 
 def notebook_00(seed: int, n: Size) -> Margins:
     model, burger, awful = shipped(), burger_example(), burger_drawn(-2, 5 + seed)
-    right = {split: measure(model.fusion, model.head, features(split, n(600), seed))["accuracy"] for split in ("test", "unseen")}
+    right = {split: measure(model.fusion, model.head, features(split, n(600), seed))["accuracy"]
+             for split in ("test", "unseen")}
     texts = [burger.text, "I had a large burger.", "This burger tastes exactly as it looks.",
              "This burger is nothing like the photo."]
     over_awful = model.predict(texts, [awful] * 4)

@@ -44,6 +44,7 @@ from mmsa_utils import (
     measure,
     metrics,
     random_head,
+    shuffled,
     slice_accuracy,
     train,
 )
@@ -208,8 +209,8 @@ def notebook_06(seed: int, n: Size) -> Margins:
     by_lot = scored(run(plain["train"], plain["validation"]), plain["unseen"])
     short = scored(run(training[:n(600)], validation), cached["unseen"])
     new = measure(fusion, head, cached["unseen"])["accuracy"]
-    known, unknown = (head_answers(fusion, head, cached[split], temperature=temperatures[0]).max(-1).values.mean().item()
-                    for split in ("test", "unseen"))
+    known, unknown = (head_answers(fusion, head, cached[split], temperatures[0]).max(-1).values.mean().item()
+                      for split in ("test", "unseen"))
     by_relation = after["slices"]
     denied = max(lead(row[2], 2) for row in slow[1:])
     return {

@@ -4,58 +4,58 @@ import os
 import stat
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from helpers import food, generators, killed, lasting, needs_fork
+from helpers import food, generators
 from safetensors.torch import load_file, save_file
 
+from mmsa_utils import Concat, Encoded, Features, align, make_loader, random_head, train
 from mmsa_utils.learning import runs
-from mmsa_utils.learning.features import Features
-from mmsa_utils.learning.alignment import align
-from mmsa_utils.learning.batches import make_loader
-from mmsa_utils.model.model import MultimodalSentimentModel
-from mmsa_utils.learning.training import train
 
 EPOCHS = 3
-KILLS = int(os.environ.get("MMSA_KILLS", "30"))  # MMSA_KILLS=1000 for a long run
 
 
 class Stopped(Exception):
     """An interruption, at the end of an epoch."""
 
 
+def stopping(at: int):
+    """A callback that interrupts a run after so many epochs; None for a run that nobody interrupts."""
+    seen = []
+
+    def stop(net):
+        seen.append(net)
+        if len(seen) == at:
+            raise Stopped
+
+    return stop if at else None
+
+
 def some(n: int, seed: int) -> Features:
     draw = torch.Generator().manual_seed(seed)
     text, image = torch.randn(n, 6, generator=draw), torch.randn(n, 6, generator=draw)
-    return Features(text, image, (text[:, 0] * image[:, 0] > 0).long() + (image[:, 1] > 0).long())
+    return Features({"text": Encoded.of(text), "image": Encoded.of(image)},
+                    (text[:, 0] * image[:, 0] > 0).long() + (image[:, 1] > 0).long())
 
 
-def aligned(path=None, seed: int = 0, stop_at: int = 99, **options):
-    heads = []
-
-    def stop(head):
-        heads.append(head)
-        if len(heads) == stop_at:
-            raise Stopped
-
-    return align(some(300, 1), some(80, 2), hidden=8, epochs=EPOCHS, seed=seed, checkpoint=path, on_epoch=stop,
-                 **options)
+def aligned(path=None, seed: int = 0, stop_at: int = 0, data=None, **options):
+    fusion = Concat({"text": 6, "image": 6})
+    head = random_head(fusion.width, hidden=8, seed=seed)
+    history = align(fusion, head, *(data or (some(300, 1), some(80, 2))), epochs=EPOCHS, seed=seed, checkpoint=path,
+                    on_epoch=stopping(stop_at), **options)
+    return head, history
 
 
-def trained(path=None, stop_at: int = 99, epochs: int = EPOCHS):
-    model = MultimodalSentimentModel("bert", "resnet18", num_outputs=3)
-    done = []
+@pytest.fixture
+def trained(tiny):
+    def run(path=None, stop_at: int = 0, epochs: int = EPOCHS, posts: int = 16):
+        model = tiny(dropout=0.4)
+        loader = make_loader(food(posts), model, 8, shuffle=True, seed=3)
+        history = train(model, loader, make_loader(food(12, "validation"), model), epochs=epochs, checkpoint=path,
+                        on_epoch=stopping(stop_at), show_progress=False)
+        return model, history
 
-    def stop(net):
-        done.append(net)
-        if len(done) == stop_at:
-            raise Stopped
-
-    loader = make_loader(food(24), model, 8, shuffle=True, seed=3)
-    history = train(model, loader, make_loader(food(12, "validation"), model), epochs=epochs, checkpoint=path,
-                    on_epoch=stop, show_progress=False)
-    return model, history
+    return run
 
 
 def same(a, b) -> bool:
@@ -64,19 +64,15 @@ def same(a, b) -> bool:
     return weights and repr(a[1]) == repr(b[1])
 
 
-@pytest.fixture(scope="module")
-def whole_training():
-    return trained()
-
-
 @pytest.mark.parametrize("stop_at", [1, 2, EPOCHS])
-def test_training_goes_on_to_the_same_bits(tmp_path, stop_at, whole_training):
+def test_training_goes_on_to_the_same_bits(tmp_path, stop_at, trained):
     path = tmp_path / "run.safetensors"
     before = generators()
     with pytest.raises(Stopped):
         trained(path, stop_at)
-    assert same(trained(path), whole_training)
-    assert same(trained(path), whole_training)  # over, and asked once more
+    whole = trained()
+    assert same(trained(path), whole)
+    assert same(trained(path), whole)  # over, and asked once more
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     assert generators() == before
 
@@ -97,17 +93,21 @@ def test_a_run_with_other_settings_is_refused(tmp_path):
     with pytest.raises(ValueError, match="another learning rate"):
         aligned(path, lr=1e-4)
     other = some(300, 7)
-    with pytest.raises(ValueError, match="another features"):
-        align(other, some(80, 2), hidden=8, epochs=EPOCHS, checkpoint=path)
-    with pytest.raises(ValueError, match="another features"):
-        align(replace(some(300, 1), labels=other.labels), some(80, 2), hidden=8, epochs=EPOCHS, checkpoint=path)
+    with pytest.raises(ValueError, match="another .*features: delete"):
+        aligned(path, data=(other, some(80, 2)))
+    with pytest.raises(ValueError, match="another .*features: delete"):
+        aligned(path, data=(replace(some(300, 1), labels=other.labels), some(80, 2)))
+    kept = path.read_bytes()
+    assert same(aligned(path), aligned())
+    assert path.read_bytes() == kept
 
 
-def test_a_training_of_other_posts_or_epochs_is_refused(tmp_path):
+@pytest.mark.parametrize(("change", "name"), [({"epochs": 2}, "epochs"), ({"posts": 15}, "posts")])
+def test_a_training_of_other_posts_or_epochs_is_refused(tmp_path, trained, change, name):
     path = tmp_path / "run.safetensors"
     trained(path, epochs=1)
-    with pytest.raises(ValueError, match="another epochs"):
-        trained(path, epochs=2)
+    with pytest.raises(ValueError, match=f"another {name}"):
+        trained(path, **{"epochs": 1, **change})
 
 
 HARMS = {
@@ -196,20 +196,3 @@ def test_a_full_disk_leaves_the_last_epoch_in_place(tmp_path, monkeypatch):
     assert not part.is_symlink()
     monkeypatch.undo()
     assert same(aligned(path), aligned())
-
-
-@needs_fork
-@pytest.mark.parametrize(("work", "number"), [(aligned, KILLS), (trained, KILLS // 10)], ids=["align", "train"])
-def test_a_kill_at_any_moment(tmp_path, one_thread, work, number):
-    """Kills -9 at moments spread over the run, each followed by a run that goes on."""
-    fresh, kills, kept = work(), 0, 0
-    for turn, share in enumerate(np.linspace(0.05, 1, number)):
-        if turn % 5 == 0:  # measured anew, as the machine may have become slower or quicker
-            whole = lasting(work, tmp_path / f"whole {turn}")
-        path = tmp_path / f"{share:.4f}"
-        kills += killed(share * whole, work, path)
-        kept += path.exists()
-        assert same(work(path), fresh)
-    print(f"{kills} kills in time, {kept} of {number} runs had kept an epoch")
-    assert kills >= number / 3  # the last ones may come too late
-    assert kept >= number / 6

@@ -2,11 +2,8 @@
 
 import datetime
 import json
-import math
 import os
 import random
-import statistics
-import time
 from functools import cache
 from pathlib import Path
 
@@ -162,16 +159,3 @@ def hand_over(control, *files):
         then = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
         control.value = tuple({"name": name, "type": "image/png", "size": len(content), "last_modified": then,
                                "content": memoryview(content)} for name, content in files)
-
-
-def milliseconds(explorer, name, values) -> float:
-    """Median of this process's time for a move, best of up to three: what other programs do is not counted."""
-    medians = [math.inf]
-    while min(medians) > 100 and len(medians) < 4:
-        times = []
-        for value in values:
-            start = time.process_time()
-            getattr(explorer, name).value = value
-            times.append(1000 * (time.process_time() - start))
-        medians.append(statistics.median(times))
-    return min(medians)

@@ -96,7 +96,7 @@ def _all_states(pixels: int, conflict: float = 0.2) -> DisplayImage:
         lines.append(f"text {kind}: " + ", ".join(cells))
     axis.set(xlim=(-2.7, 5), ylim=(-0.42 * len(KINDS) - 0.02, 1.18), aspect="equal")
     ceilings = ", ".join(f"{name} {value:.2f}" for name, value in best.items())
-    figure.get_layout_engine().set(h_pad=0.08)
+    figure.get_layout_engine().set(h_pad=0.08)  # type: ignore[call-arg]
     axis.set_title(f"Every state of a post: its label, and its share of the posts at conflict {conflict}.\n"
                    f"The best anybody can do: {ceilings}.", fontsize=9)
     return plots.show(figure, f"The label and the share of each state at conflict {conflict}, for pictures of level "

@@ -183,7 +183,7 @@ def _two_depths(shapes: Mapping[str, tuple[int, int]], read: Callable, neighbour
                 text: str = "This burger is delicious!", padding: int = 4, head: int = 2) -> DisplayImage:
     """Each encoder in a row: attention in its first and last layer, nearest texts with the mask and without."""
     figure, axes = plots.new_figure(9.4, 2.5 * len(shapes), len(shapes), 4)
-    figure.get_layout_engine().set(w_pad=0.06)
+    figure.get_layout_engine().set(w_pad=0.06)  # type: ignore[call-arg]
     said = []
     for line, (name, (layers, heads)) in zip(np.atleast_2d(axes), shapes.items()):
         own_head = min(head, heads)

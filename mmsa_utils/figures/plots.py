@@ -65,7 +65,8 @@ def picture_grid(images: Sequence, titles: Sequence[str], columns: int = 5, inch
     rows = -(-len(images) // columns)
     lines = max(len(textwrap.wrap(title, wrap)) for title in titles)
     figure, axes = new_figure(columns * inches, rows * (inches + 0.17 * lines) + 0.1, rows, columns)
-    figure.get_layout_engine().set(h_pad=0.06)  # else the top of a caption of several lines is cut
+    # Without it the top of a caption of several lines is cut.
+    figure.get_layout_engine().set(h_pad=0.06)  # type: ignore[call-arg]
     for axis in np.ravel(axes):
         axis.axis("off")
     for axis, image, title in zip(np.ravel(axes), images, titles):
@@ -79,7 +80,8 @@ def post_grid(posts: Sequence[Post], columns: int = 4, classes: Sequence[str] = 
     rows = -(-len(posts) // columns)
     lines = max(len(textwrap.wrap(post.text, 26)) for post in posts)
     figure, axes = new_figure(columns * 1.9, rows * (2.05 + 0.15 * lines), rows, columns)
-    figure.get_layout_engine().set(h_pad=0.08)  # a label is kept away from the text below it
+    # A label is kept away from the text below it.
+    figure.get_layout_engine().set(h_pad=0.08)  # type: ignore[call-arg]
     for axis in np.ravel(axes):
         axis.axis("off")
     for axis, post in zip(np.ravel(axes), posts):
@@ -105,7 +107,7 @@ def draw_history(axis: Axes, history: Sequence[Mapping[str, float]], name: str,
     if name == "accuracy":
         axis.set_ylim(0, 1.02)
     _label(axis, "epoch", name, size)
-    axis.xaxis.get_major_locator().set_params(integer=True)
+    axis.xaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
 
 
 def history_curves(history: Sequence[Mapping[str, float]], chance: float | None = None) -> DisplayImage:

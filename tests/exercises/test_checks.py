@@ -152,8 +152,8 @@ def test_the_table_matches_the_notebooks(key):
 def test_right_answers_pass(name):
     answers = RIGHT[name]
     assert len(answers) >= 2, "one style alone does not show that others pass"
-    for answer in answers:
-        for seed in (0, 1, 2):
+    for place, answer in enumerate(answers, start=1):
+        for seed in (0, place):
             verdict = getattr(checks, name)(answer, seed=seed)
             assert verdict.status == "right", verdict.message
 

@@ -21,8 +21,7 @@ run: $(READY) ## set up, then execute notebooks 00-08 in order; results under bu
 
 test: $(READY) ## set up, then the unit tests and every notebook against its stored output
 	@$(PY) tests/chromium.py
-	$(PY) -m pytest tests -n 2 --dist loadfile
-	$(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout 300 notebooks
+	$(PY) -m pytest notebooks tests -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300
 
 lab: $(READY) ## open JupyterLab on the first notebook
 	$(PY) -m jupyterlab notebooks/00_start_here.ipynb

@@ -82,10 +82,11 @@ def _make(model: MultimodalSentimentModel, posts: Posts, folder: Path, batch_siz
     distinct = {state: code for code, state in enumerate(dict.fromkeys(states))}
     np.save(folder / "labels.npy", features.labels.numpy(), allow_pickle=False)
     np.save(folder / "states.npy", np.array([distinct[state] for state in states], np.int32), allow_pickle=False)
-    sums = {path.name: sha256(path) for path in sorted(folder.glob("*.npy"))}
-    (folder / "manifest.json").write_text(json.dumps({
-        "sums": sums, "states": list(distinct),
-        "tokens": {name: side.tokens.shape[1] for name, side in features.sides.items()}}), encoding="utf8")
+    (folder / "about.json").write_text(json.dumps({
+        "states": list(distinct), "tokens": {name: side.tokens.shape[1] for name, side in features.sides.items()}}),
+        encoding="utf8")
+    sums = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+    (folder / "manifest.json").write_text(json.dumps(sums), encoding="utf8")
     usual_modes(folder)
 
 
@@ -96,13 +97,16 @@ def _load(folder: Path) -> Features | None:
         return np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)
 
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
-        if any(sha256(folder / name) != digest for name, digest in manifest["sums"].items()):
+        sums = json.loads((folder / "manifest.json").read_text(encoding="utf8"))
+        about = json.loads((folder / "about.json").read_text(encoding="utf8"))
+        needed = {"about.json", "labels.npy", "states.npy", *(f"{name}{end}.npy" for name in about["tokens"]
+                                                              for end in ("", "-mask"))}
+        if any(sha256(folder / name) != sums[name] for name in needed):
             return None
         sides = {name: Encoded(torch.from_numpy(array(name)[:, :longest]),
                                torch.from_numpy(array(f"{name}-mask")[:, :longest]))
-                 for name, longest in manifest["tokens"].items()}
-        states = [tuple(state) for state in manifest["states"]]
+                 for name, longest in about["tokens"].items()}
+        states = [tuple(state) for state in about["states"]]
         known = [states[code] for code in array("states")]
         return Features(sides, torch.from_numpy(array("labels")), *zip(*known))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):

@@ -26,6 +26,7 @@ from mmsa_utils import (
     train,
 )
 from mmsa_utils.bars import progress
+from mmsa_utils.learning.cache import cached_features
 from mmsa_utils.learning.metrics import calibration_error, confusion, macro_f1, summary
 from mmsa_utils.learning.runs import read
 from mmsa_utils.model.head import Dropout, Scale
@@ -311,3 +312,19 @@ def test_gradients_reach_the_pixels_through_frozen_encoders():
     model(pixel_values=pixels).sum().backward()
     assert pixels.grad.abs().sum() > 0
     assert all(p.grad is None for p in model.encoders.parameters())
+
+
+@pytest.mark.parametrize("name", ["about.json", "manifest.json", "labels.npy", "states.npy", "text.npy",
+                                  "text-mask.npy"])
+def test_no_file_of_a_cache_can_change_without_being_made_anew(posts, tmp_path, name):
+    model = small()
+    expected = copy.deepcopy(cached_features(model, posts, tmp_path, show_progress=False))  # no longer mapped
+    path = next(tmp_path.glob(f"features-*/{name}"))
+    whole = path.read_bytes()
+    for place in (len(whole) // 2, len(whole) - 3):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1:])
+        found = cached_features(model, posts, tmp_path, show_progress=False)
+        assert all(torch.equal(*pair) for pair in zip(found.tensors(["text"]), expected.tensors(["text"])))
+        assert found.relations == expected.relations
+        assert found.text_kinds == expected.text_kinds
+        assert path.read_bytes() == whole

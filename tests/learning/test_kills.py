@@ -110,9 +110,9 @@ def started(work, *arguments, death: tuple = ()) -> multiprocessing.Process:
     libraries have threads, hangs once in a while.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "transformers.models.bert.modeling_bert",
-                                    "transformers.models.distilbert.modeling_distilbert",
-                                    "transformers.models.vit.modeling_vit"])
+    context.set_forkserver_preload(["pytest", "mmsa_utils.learning.cache", "mmsa_utils.learning.training",
+                                    *(f"transformers.models.{name}.modeling_{name}"
+                                      for name in ("bert", "distilbert", "resnet", "vit"))])
     process = context.Process(target=_alone, args=(death, work, *arguments))
     process.start()
     return process

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -104,22 +105,31 @@ def test_the_end_of_a_long_text_is_owned_up_to(reader, burger):
     assert reader.read("good burger " * 100, burger.image).cut
 
 
-def test_threads_take_turns(reader, burger):
+def test_threads_take_turns(reader, burger, monkeypatch):
     words = ["delicious", "awful " * 30, "a burger", "not bad at all"]
     expected = {text: reader.read(text, burger.image).both for text in words}
-    wrong = []
+    encode, inside, crowds, wrong = reader.model.encode, [], [], []
+
+    def slow_encode(**batch):
+        inside.append(threading.get_ident())
+        time.sleep(0.002)  # room for another thread to come in
+        crowds.append(len(inside))
+        inside.pop()
+        return encode(**batch)
 
     def ask(text: str) -> None:
-        for _ in range(5):
+        for _ in range(2):
             if reader.read(text, burger.image).both != pytest.approx(expected[text], abs=1e-5):
                 wrong.append(text)
 
+    monkeypatch.setattr(reader.model, "encode", slow_encode)
     threads = [threading.Thread(target=ask, args=(text,)) for text in words * 2]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert wrong == []
+    assert crowds == [1] * 16
 
 
 # --- what is refused, and how ---

@@ -1,6 +1,7 @@
 """The bench compares like with like, and counts honestly."""
 
 import multiprocessing.dummy
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -53,8 +54,9 @@ def test_growth_is_counted(monkeypatch):
     growth = bench.bench_growth(1)
     assert growth["posts"] == "1 to 16"
     assert len(growth["seconds"]) == len(growth["memory_mb"]) == len(bench.GROWTH)
-    assert growth["memory_mb"] == sorted(growth["memory_mb"])
-    assert growth["memory_mb"][0] > 100
+    if sys.platform == "linux":  # only there is it known
+        assert growth["memory_mb"] == sorted(growth["memory_mb"])
+        assert growth["memory_mb"][0] > 100
     assert growth["met"] == (max(growth["exponents"].values()) <= growth["aim"])
 
 

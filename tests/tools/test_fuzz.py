@@ -17,7 +17,7 @@ def test_a_harmed_file_is_read_or_refused_by_name(kind, tmp_path, monkeypatch):
     KINDS[kind][0](whole)
     copy = shutil.copytree(whole, tmp_path / "files" / kind)
     seen = set()
-    for number in range(20 if kind == "encoder" else 40):
+    for number in range(20 if kind == "encoder" else 60):
         outcome, said, _, _ = fuzz.one(kind, whole, copy, np.random.default_rng((5, number)))
         assert outcome != "FAULT", f"case {number}: {said}"
         seen.add(outcome)

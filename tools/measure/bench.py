@@ -13,7 +13,6 @@ import argparse
 import importlib.util
 import json
 import multiprocessing
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -257,16 +256,10 @@ def _grow(n: int, threads: int) -> tuple[list[float], list[float], list[float | 
 
 
 def _peak() -> float | None:
-    """The highest memory of this process so far, in MB; None on Windows, where it cannot be asked like this."""
-    try:
-        import resource
-    except ImportError:
-        return None
+    """The highest memory of this process so far, in MB, where the system says it (Linux)."""
     status = Path("/proc/self/status")
-    if status.exists():  # Linux: `getrusage` counts there what the process that started this one had
-        lines = status.read_text().splitlines()
-        return next(int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmHWM"))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) / 2**10 for line in lines if line.startswith("VmHWM")), None)
 
 
 def bench(quick: bool = False, show_progress: bool = True) -> dict:

@@ -21,7 +21,7 @@ from ..checksums import listed
 from ..disk import usual_modes
 from ..encoders.base import Encoder
 from ..encoders.loading import quiet
-from ..encoders.table import load_encoder
+from ..encoders.table import ENCODERS, load_encoder
 from ..errors import in_short
 from ..posts.post import SIDES
 
@@ -38,6 +38,11 @@ encoders.
 """
 _SAMPLES = {"text": "Hello", "image": Image.new("RGB", (64, 64))}  # what a loaded model is tried on
 _NO_MODEL = "expected a folder written by save_pretrained, `train --out` or `align --out`."
+
+
+def _public(name: str) -> str:
+    """An encoder's name without the place where it lay: that is nobody's business who gets the model."""
+    return Path(name).name if os.path.isabs(name) or os.path.exists(name) else name
 
 
 def _checksum(name: str) -> str | None:
@@ -65,7 +70,7 @@ def save(model: MultimodalSentimentModel, folder: Path) -> dict[str, Any]:
     usual_modes(folder / "model.safetensors")
     sides: dict[str, dict[str, Any]] = {}
     for side, encoder in model.encoders.items():
-        sides[side] = {"name": encoder.name, "size": encoder.size, "max_tokens": encoder.max_tokens}
+        sides[side] = {"name": _public(encoder.name), "size": encoder.size, "max_tokens": encoder.max_tokens}
         if _is_shipped(side, encoder):
             sides[side]["sha256"] = _checksum(encoder.name)
         else:
@@ -162,9 +167,12 @@ def _encoder(folder: Path, side: str, entry: dict[str, Any]) -> Encoder:
     elif (folder / side / "config.json").is_file():  # a Hugging Face model
         encoder = load_encoder(side, str(folder / side))
         encoder.name, encoder.size = entry["name"], entry["size"]
-    else:
+    elif (folder / side).is_dir() and entry["name"] in ENCODERS[side]:
         encoder = load_encoder(side, entry["name"], entry["size"], pretrained=False)
         encoder.load(folder / side)
+    else:  # nothing is asked for elsewhere in its place
+        raise ValueError(f"the model in {folder} lacks its {side} encoder: expected the folder {side} beside "
+                         "config.json. Save or copy it again, folders included.")
     if entry["max_tokens"] is not None:
         encoder.max_tokens = entry["max_tokens"]
     return encoder

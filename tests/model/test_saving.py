@@ -196,3 +196,23 @@ def test_a_model_of_an_older_version_says_so(tmp_path):
     (tmp_path / "config.json").write_text('{"text": "bert", "image": "vit", "num_outputs": 3}')
     with pytest.raises(ValueError, match="version before"):
         load_model(tmp_path)
+
+
+def test_a_saved_model_does_not_say_where_its_encoders_lay(tmp_path):
+    texts = save_text(tmp_path / "private" / "words")
+    model = MultimodalSentimentModel(str(texts), "vit", frozen=True)
+    model.save_pretrained(tmp_path / "model")
+    told = "".join(path.read_text(encoding="utf8") for path in (tmp_path / "model").rglob("*.json"))
+    assert str(tmp_path) not in told
+    assert "private" not in told
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["sides"]["text"]["name"] == "words"
+
+
+@pytest.mark.parametrize("name", ["words", "owner/model", "bert"])
+def test_a_missing_encoder_is_asked_for_nowhere_else(tmp_path, name):
+    model = MultimodalSentimentModel(str(save_text(tmp_path / "words")), None, frozen=True)
+    model.encoders["text"].name = name
+    model.save_pretrained(tmp_path / "model")
+    shutil.rmtree(tmp_path / "model" / "text")
+    with pytest.raises(ValueError, match="lacks its text encoder"):
+        load_model(tmp_path / "model")

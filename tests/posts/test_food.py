@@ -207,3 +207,12 @@ def test_an_index_without_a_post_is_refused(posts, index):
 def test_an_unknown_kind_of_text_is_refused():
     with pytest.raises(ValueError, match="kind is 'sideways', expected one of"):
         phrases.write("sideways", "soup", np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("dish", scenes.DISHES)
+@pytest.mark.parametrize("size", [1, 7, 32, 63, 64, 65])
+def test_every_dish_is_drawn_at_any_size(dish, size):
+    picture = scenes.draw(scenes.random_scene(dish, 2, np.random.default_rng(0)), size)
+    assert picture.size == (size, size)
+    with pytest.raises(ValueError, match="size is 0"):
+        scenes.draw(scenes.random_scene(dish, 2, np.random.default_rng(0)), 0)

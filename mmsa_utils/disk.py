@@ -17,6 +17,7 @@ def usual_modes(path: Path) -> None:
         folder, file = Path(probe) / "folder", Path(probe) / "file"
         folder.mkdir()
         file.touch()
-        modes = {True: folder.stat().st_mode & 0o777, False: file.stat().st_mode & 0o777}
+        modes = {True: folder.stat().st_mode & 0o7777, False: file.stat().st_mode & 0o7777}
     for found in (path, *path.rglob("*")) if path.is_dir() else (path,):
-        os.chmod(found, modes[found.is_dir()])
+        if found.stat().st_mode & 0o7777 != modes[found.is_dir()]:
+            os.chmod(found, modes[found.is_dir()])

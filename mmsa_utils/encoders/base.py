@@ -27,9 +27,10 @@ class Encoded(NamedTuple):
     @property
     def pooled(self) -> Tensor:
         """(batch, width): the mean over the real tokens, zeros where the side is missing."""
+        real = self.mask.bool()
         if self.tokens.shape[1] == 1:
-            return self.tokens[:, 0].masked_fill(~self.mask, 0)
-        return masked_mean(self.tokens, self.mask)
+            return self.tokens[:, 0].masked_fill(~real, 0)
+        return masked_mean(self.tokens.masked_fill(~real.unsqueeze(-1), 0), real)  # whatever is masked, NaN too
 
     @property
     def width(self) -> int:
@@ -111,7 +112,7 @@ class Encoder(nn.Module):
     def save(self, folder: Path) -> None:
         """Write all that this encoder is into a new folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: tensor.contiguous() for name, tensor in self.state_dict().items()},
+        save_file({name: tensor.contiguous().clone() for name, tensor in self.state_dict().items()},
                   folder / "weights.safetensors")
 
     def load(self, folder: Path) -> None:

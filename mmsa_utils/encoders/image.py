@@ -73,7 +73,7 @@ class ImageEncoder(Encoder):
         return Encoded(tokens, image_present.unsqueeze(1).expand(tokens.shape[:2]))
 
     def _tokens(self, pixel_values: Tensor) -> Tensor:
-        output = self.net(pixel_values)
+        output = self.net(pixel_values.to(next(self.net.parameters()).dtype))  # half precision takes halves
         states = output.unflatten(1, (self.width, -1)) if isinstance(output, Tensor) else output.last_hidden_state
         if states.dim() == 4:  # (batch, width, height, width)
             states = states.flatten(2)

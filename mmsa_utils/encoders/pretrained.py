@@ -54,7 +54,7 @@ def pretrained_net(source: str | Path) -> Any:
         check_weights(source)
     if not _is_ours(source):
         check_config(source)
-    with quiet(), torch.random.fork_rng(devices=[]):  # what a checkpoint lacks (a pooler) is drawn at random
+    with quiet(), seeded(0):  # what a checkpoint lacks (a pooler) is drawn at random
         net, report = AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="eager",
                                                 use_safetensors=True, trust_remote_code=False,
                                                 output_loading_info=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from ..checksums import WEIGHTS
 from .base import Encoder
@@ -27,7 +29,8 @@ def load_encoder(side: str, name: str, size: str = "mini", pretrained: bool = Tr
         encoder = ENCODERS[side][name](size, pretrained, seed)
     else:
         encoder = _STRANGERS[side](name, size, pretrained, seed)
-    encoder.name, encoder.size = name, size
+    # A folder's name alone: where it lay is nobody's business who gets the model.
+    encoder.name, encoder.size = Path(name).resolve().name if os.path.isdir(name) else name, size
     encoder.shipped = pretrained and size == "mini" and name in ENCODERS[side] and (WEIGHTS / name).is_dir()
     return encoder
 

@@ -38,7 +38,8 @@ class WordPieces:
     def settings(self) -> Any:
         """All that decides how a text is cut, but for where it ends; equal for two that cut alike."""
         rules = json.loads(self.tokenizer.backend_tokenizer.to_str())
-        return {key: rules[key] for key in rules if key not in ("truncation", "padding")}
+        return {**{key: rules[key] for key in rules if key not in ("truncation", "padding")},
+                "sides": [self.tokenizer.truncation_side, self.tokenizer.padding_side]}
 
 
 class TextEncoder(Encoder):
@@ -66,6 +67,9 @@ class TextEncoder(Encoder):
 
     @max_tokens.setter
     def max_tokens(self, n: int) -> None:
+        longest = self.net.config.max_position_embeddings
+        if not isinstance(n, int) or not 2 < n <= longest:  # the first and the last one stand for no word
+            raise ValueError(f"max_tokens is {n!r}: expected 3 to {longest}, as many as the network can read.")
         self.prepare.max_tokens = n
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor) -> Encoded:  # type: ignore[override]

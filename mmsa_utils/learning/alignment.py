@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..fusion.base import Fusion
+from ..fusion.concat import Concat
 from ..model.head import Scale, probabilities_of
 from ..model.modes import evaluating
 from ..seeds import apart, seeded
@@ -53,7 +54,7 @@ def align(fusion: Fusion, head: nn.Module, train: Features, validation: Features
         OSError: if the checkpoint cannot be written.
     """
     check_features(head, train, validation)
-    fixed = not list(fusion.parameters())  # a fusion that cannot learn makes the same vectors in every epoch
+    fixed = type(fusion) is Concat  # it makes the same vectors in every epoch
     device = device_of(head)
     inputs, held_out = fused(fusion, train).to(device), fused(fusion, validation)
     for layer in head.modules():
@@ -64,8 +65,7 @@ def align(fusion: Fusion, head: nn.Module, train: Features, validation: Features
         optimizer = torch.optim.AdamW(both.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
         run = Run(both, [optimizer], checkpoint, {
             "epochs": epochs, "batch size": batch_size,
-            "features": [*train.tensors(fusion.widths), *validation.tensors(fusion.widths)]})
-        run.refuse_to_replay(on_epoch)
+            "features": [*train.tensors(fusion.widths), *validation.tensors(fusion.widths)]}, on_epoch is not None)
         for epoch in range(len(run.history), epochs + 1):
             total = 0.0
             if epoch:  # epoch 0 only measures the start
@@ -92,11 +92,14 @@ def check_features(head: nn.Module, *sets: Features) -> None:
 
     What it can give, its last layer tells: so many classes; two, or a number, if it has a single output.
     """
-    outputs = [layer.out_features for layer in head.modules() if isinstance(layer, nn.Linear)][-1]
+    outputs = [layer.out_features for layer in head.modules() if isinstance(layer, nn.Linear)]
     for features in sets:
         features.check()
-        number = outputs == 1 and features.labels.is_floating_point()
-        check_labels(features.labels, None if number else max(2, outputs))
+        if not len(features) or not outputs:
+            raise ValueError(f"there are {len(features)} posts, and the head has {len(outputs)} linear layers: "
+                             "expected at least one of each.")
+        number = outputs[-1] == 1 and features.labels.is_floating_point()
+        check_labels(features.labels, None if number else max(2, outputs[-1]))
 
 
 @torch.no_grad()
@@ -132,6 +135,9 @@ def fit_temperature(fusion: Fusion, head: nn.Module, features: Features) -> floa
     """
     from scipy.optimize import minimize_scalar
 
+    check_features(head, features)
+    if features.labels.is_floating_point():
+        raise ValueError("the labels are numbers: a temperature is for the probabilities of classes.")
     logits = head_outputs(fusion, head, features).double()
 
     def loss(log_temperature: float) -> float:
@@ -141,9 +147,16 @@ def fit_temperature(fusion: Fusion, head: nn.Module, features: Features) -> floa
 
 
 def measure(fusion: Fusion, head: nn.Module, features: Features, temperature: float = 1.0) -> dict[str, Any]:
-    """All figures of a head on cached features: `summary`, accuracy by relation, and who won the contradictions."""
+    """All figures of a head on cached features: `summary`, accuracy by relation, and who won the contradictions.
+
+    The last two are for classes, and who won for two or three moods, alone; else they are left out.
+    """
+    check_features(head, features)
     logits = head_outputs(fusion, head, features) / temperature
-    probabilities = probabilities_of(logits)
-    return {**measured(logits, features.labels),
-            "slices": metrics.slice_accuracy(probabilities, features.labels, features.relations),
-            "who_won": metrics.who_won(probabilities, features.text_kinds, features.picture_levels)}
+    figures: dict[str, Any] = measured(logits, features.labels)
+    if not features.labels.is_floating_point():
+        probabilities = probabilities_of(logits)
+        figures["slices"] = metrics.slice_accuracy(probabilities, features.labels, features.relations)
+        if probabilities.shape[-1] in (2, 3):
+            figures["who_won"] = metrics.who_won(probabilities, features.text_kinds, features.picture_levels)
+    return figures

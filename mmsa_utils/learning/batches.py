@@ -49,7 +49,10 @@ def make_loader(posts: Posts, model: Any, batch_size: int = 32, shuffle: bool = 
     """
     if len(posts) == 0:
         raise ValueError("the data set is empty: expected at least one post.")
-    classes = getattr(model, "classes", LABELS)
+    classes, named = getattr(model, "classes", LABELS), getattr(posts, "classes", None)
+    if classes and named and classes != named and set(classes) == set(named):
+        raise ValueError(f"the labels of the posts count {', '.join(named)}, and the model's classes are "
+                         f"{', '.join(classes)}: expected the same order.")
     collate = Collate(model.prepare, getattr(model, "sides", ("text", "image")), classes and len(classes))
     generator = torch.Generator().manual_seed(seed)
     return DataLoader(posts, batch_size, shuffle=shuffle, collate_fn=collate, generator=generator,  # type: ignore

@@ -24,7 +24,6 @@ from PIL import Image
 from ..checksums import sha256
 from ..disk import usual_modes
 from ..encoders.base import Encoded
-from ..encoders.text import TextEncoder
 from ..model.model import MultimodalSentimentModel
 from ..posts.identity import identity
 from ..posts.post import Posts
@@ -140,7 +139,7 @@ def _key(model: MultimodalSentimentModel, posts: Posts) -> str:
         found.update(f"{[(name, tensor.device.type) for name, tensor in state.items()]}".encode())
         prepared = encoder.prepare([samples.get(side)])  # shows how texts and pictures are prepared
         found.update(digest(*state.values(), *prepared.values()).encode())
-        if isinstance(encoder, TextEncoder):
-            found.update(json.dumps(sorted(encoder.tokenizer.get_vocab().items())).encode())
+        if hasattr(encoder.prepare, "settings"):
+            found.update(repr(encoder.prepare.settings()).encode())
     found.update(identity(posts).encode())
     return found.hexdigest()[:32]

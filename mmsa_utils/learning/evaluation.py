@@ -26,6 +26,8 @@ def outputs(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]]
             inputs = {name: tensor.to(model.device) for name, tensor in batch.items() if name != "labels"}
             logits.append(model(**inputs).float().cpu())
             labels.append(batch["labels"])
+    if not logits:
+        raise ValueError("there are no batches: expected at least one.")
     return torch.cat(logits), torch.cat(labels)
 
 

@@ -44,6 +44,12 @@ class Features:
         if not isinstance(self.labels, Tensor) or self.labels.is_complex():
             raise ValueError(f"the labels are {getattr(self.labels, 'dtype', type(self.labels).__name__)}: expected a "
                              "tensor of class indices, or of numbers.")
+        for name, side in self.sides.items():
+            if not isinstance(side, Encoded) or side.tokens.dim() != 3 or side.mask.shape != side.tokens.shape[:2]:
+                raise ValueError(f"the {name} side is no Encoded with tokens (n, tokens, width) and a mask (n, "
+                                 "tokens): make it of one vector a post, (n, width), with Encoded.of(vectors).")
+        if self.labels.dtype in (torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool):
+            object.__setattr__(self, "labels", self.labels.long())  # frozen for everybody else
         lengths = {name: len(side.tokens) for name, side in self.sides.items()}
         if set(lengths.values()) != {len(self.labels)}:
             counts = ", ".join(f"{n} {name} features" for name, n in lengths.items())
@@ -54,6 +60,9 @@ class Features:
 
     def __getitem__(self, index: slice | Tensor) -> Features:
         """Some of the posts: ``features[:600]``, or their places as a tensor."""
+        if isinstance(index, int):
+            raise TypeError(f"features[{index}] is a single post: expected a slice, such as [{index}:{index + 1}], or "
+                            "a tensor of places.")
         places = torch.arange(len(self))[index].tolist()
         return replace(self, sides={name: side.rows(index) for name, side in self.sides.items()},
                        labels=self.labels[index],
@@ -87,7 +96,8 @@ class Features:
         for name, side in self.sides.items():
             if side.tokens.sum(dtype=torch.float32).isfinite():  # quick; a finite sum has finite parts
                 continue
-            odd = (~side.tokens.isfinite()).flatten(1).any(1).nonzero()  # none where finite numbers summed up too high
+            real = side.tokens.float().masked_fill(~side.mask.bool().unsqueeze(-1), 0)
+            odd = (~real.isfinite()).flatten(1).any(1).nonzero()  # none where finite numbers summed up too high
             if len(odd):
                 raise ValueError(f"the {name} features of post {int(odd[0])} hold NaN or infinity: extract "
                                  "them anew, or leave that post out.")
@@ -136,7 +146,7 @@ def _sorted_batches(model: MultimodalSentimentModel, posts: Posts, batch_size: i
     for start in range(0, max(len(posts), 1), _CHUNK * batch_size):
         chunk: list[Post] = [posts[i] for i in range(start, min(len(posts), start + _CHUNK * batch_size))]
         for i, post in enumerate(chunk, start):
-            if post.text is not None:
+            if post.text is not None and "text" in model.sides:
                 check_text(post.text, f"the text of post {i}")
             known[i] = (post.relation, post.text_kind, post.picture_level)
         order = sorted(range(len(chunk)), key=lambda i: len(chunk[i].text or ""))

@@ -15,13 +15,17 @@ def check_labels(labels: Tensor, classes: int | None) -> None:
         labels: (batch,).
         classes: how many there are: whole numbers from 0 are expected. None: finite numbers with a point.
     """
+    if labels.dim() != 1:
+        raise ValueError(f"the labels have the shape {tuple(labels.shape)}: expected (n,), one for each example; "
+                         "labels.squeeze(-1) makes it of (n, 1).")
     if classes is None:
         if not labels.is_floating_point() or not labels.isfinite().all():
             raise ValueError(f"the labels are {labels.dtype}, {int((~labels.isfinite()).sum())} of them not finite: "
                              "expected finite floating-point numbers for a model without classes.")
         return
     if labels.is_floating_point() or labels.is_complex():
-        raise ValueError(f"the labels are {labels.dtype}: expected a tensor of class indices, whole numbers.")
+        raise ValueError(f"the labels are {labels.dtype}: expected a tensor of class indices, whole numbers (or, for a "
+                         "model that gives a number, floating-point ones).")
     wrong = (labels < 0) | (labels >= classes)
     if wrong.any():
         index = int(wrong.nonzero()[0])

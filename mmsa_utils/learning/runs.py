@@ -32,15 +32,17 @@ class Run:
         path: of the file to keep the run in; None keeps it in memory only.
         settings: what else, beside the network's first weights, its optimizer and the random state, makes a run the
             same as an earlier one: plain values and lists of tensors.
+        watched: somebody wants to see every epoch. Those of an earlier start cannot be shown again.
 
     Attributes:
         history: a row an epoch, those of an earlier start included: ``len(run.history)`` epochs are behind us.
 
     Raises:
-        ValueError: if the file is of a run with other settings.
+        ValueError: if the file is of a run with other settings, or of one that is to be watched and has begun.
     """
 
-    def __init__(self, net: nn.Module, parts: list, path: str | Path | None = None, settings: dict | None = None):
+    def __init__(self, net: nn.Module, parts: list, path: str | Path | None = None, settings: dict | None = None,
+                 watched: bool = False):
         self.net, self.parts, self.path = net, parts, Path(path) if path else None
         self.history: list[dict[str, float]] = []
         self.best_loss = float("inf")
@@ -48,7 +50,7 @@ class Run:
         self.device = next(net.parameters()).device
         if self.path:
             self.settings = self._fingerprint(settings or {})
-            self._restore(self.path)
+            self._restore(self.path, watched)
 
     def end_epoch(self, row: dict[str, float]) -> None:
         """Note an epoch by its row, which has the validation loss as "loss", and keep the run as it now stands."""
@@ -58,12 +60,6 @@ class Run:
             self.best_state = {name: tensor.clone() for name, tensor in self.net.state_dict().items()}
         if self.path:
             write(self.path, self._state())
-
-    def refuse_to_replay(self, on_epoch: object) -> None:
-        """Raise ValueError if somebody wants to see every epoch of a run whose first ones are over."""
-        if on_epoch is not None and self.history:
-            raise ValueError(f"{self.path} goes on after {len(self.history)} epochs, which on_epoch would not see: "
-                             "delete it to start anew, or leave on_epoch out.")
 
     def load_best(self) -> None:
         """Give the network the weights of its best epoch, and switch dropout off.
@@ -95,7 +91,7 @@ class Run:
                           for part in self.parts],
                 "random": torch.get_rng_state(), "random_device": device}
 
-    def _restore(self, path: Path) -> None:
+    def _restore(self, path: Path, watched: bool) -> None:
         try:
             kept = read(path)
             if kept is None:
@@ -109,7 +105,10 @@ class Run:
                  if kept["settings"].get(name) != self.settings.get(name)]
         if other:
             raise ValueError(f"{path} was left by a run with another {', '.join(other)}: delete it to start anew, "
-                             "or repeat that run's settings to go on with it.")
+                             "or repeat that run's settings, from a model or head made anew, to go on with it.")
+        if watched and kept["history"]:
+            raise ValueError(f"{path} goes on after {len(kept['history'])} epochs, which on_epoch would not see: "
+                             "delete it to start anew, or leave on_epoch out.")
         self.history, self.best_loss, self.best_state = kept["history"], kept["best_loss"], kept["best_state"]
         self.net.load_state_dict(kept["net"])
         for part, state in zip(self.parts, kept["parts"]):

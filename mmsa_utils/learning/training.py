@@ -56,23 +56,22 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
     """
     if epochs < 1:
         raise ValueError(f"epochs is {epochs}: expected at least 1.")
-    if not isinstance(loader, Sized):
-        raise ValueError(f"the loader is a {type(loader).__name__} without a length: expected one from make_loader, or "
-                         "a list of batches.")
+    steps = epochs * _length(loader)
+    _length(validation)
     device, classes = model.device, class_count(model.classes)
     optimizer = torch.optim.AdamW(_parameter_groups(model, encoder_lr, lr, weight_decay), fused=True)
-    schedule = _warmed_up(optimizer, epochs * len(loader), warmup)
+    schedule = _warmed_up(optimizer, steps, warmup)
     mixed = device.type == "cuda"  # half precision is faster there; the scaler keeps small gradients from vanishing
     scaler = torch.amp.GradScaler(device.type, enabled=mixed)
     trained = [p for p in model.parameters() if p.requires_grad]
     with seeded(seed, device):
         # Frozen encoders are what they were: they need not be kept after each epoch.
-        learner = nn.ModuleList([model.fusion, model.head]) if model.frozen else model
-        run = Run(learner, [optimizer, schedule, scaler, getattr(loader, "generator", None) or torch.Generator()],
-                  checkpoint, None if checkpoint is None else {"epochs": epochs, "warm-up or clipping": [warmup, clip],
-                                              "encoders": digest(*model.encoders.state_dict().values()),
-                                              **_posts_of(loader, validation)})
-        run.refuse_to_replay(on_epoch)
+        learner = nn.ModuleList([model.fusion, model.head]) if model.encoders_fixed else model
+        shuffles = [getattr(batches, "generator", None) or torch.Generator() for batches in (loader, validation)]
+        run = Run(learner, [optimizer, schedule, scaler, *shuffles], checkpoint, None if checkpoint is None else {
+            "epochs": epochs, "warm-up or clipping": [warmup, clip],
+            "encoders": digest(*model.encoders.state_dict().values()), **_posts_of(loader, validation)},
+            on_epoch is not None)
         for epoch in range(len(run.history) + 1, epochs + 1):
             model.train()
             total_loss, right, count = 0.0, 0, 0
@@ -105,6 +104,14 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
     run.load_best()
     model.eval()
     return run.history
+
+
+def _length(batches: Iterable[dict[str, Tensor]]) -> int:
+    """How many batches there are."""
+    if not isinstance(batches, Sized) or not len(batches):
+        raise ValueError(f"a loader is a {type(batches).__name__} without a length, or empty: expected one from "
+                         "make_loader, or a list of batches.")
+    return len(batches)
 
 
 def _warmed_up(optimizer: torch.optim.Optimizer, steps: int, warmup: float) -> torch.optim.lr_scheduler.LambdaLR:

@@ -57,7 +57,6 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
                  seed: int = 0):
         super().__init__()
         self.classes = checked_classes(classes)
-        self.settings = {"fusion": fusion, "hidden": hidden, "dropout": dropout}
         chosen = {"text": text, "image": image}  # in the order of SIDES
         self.encoders = Encoders({
             side: name if isinstance(name, Encoder) else load_encoder(side, name, size, pretrained, seed)
@@ -84,6 +83,11 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
     def width(self) -> int:
         """Of the fused vector."""
         return self.fusion.width
+
+    @property
+    def encoders_fixed(self) -> bool:
+        """Whether no weight of the encoders learns."""
+        return self.frozen and not any(weights.requires_grad for weights in self.encoders.parameters())
 
     @property
     def device(self) -> torch.device:
@@ -113,7 +117,7 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
 
     def encode(self, **batch: Tensor) -> dict[str, Encoded]:
         """A batch → each side's tokens and mask, or its vector as a single token if the fusion reads no more."""
-        learns = torch.is_grad_enabled() and (not self.frozen or any(x.requires_grad for x in batch.values()))
+        learns = torch.is_grad_enabled() and (not self.encoders_fixed or any(x.requires_grad for x in batch.values()))
         sides = {}
         with torch.set_grad_enabled(learns):
             for side, encoder in self.encoders.items():

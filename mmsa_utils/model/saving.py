@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from ..checksums import listed
 from ..disk import usual_modes
@@ -23,7 +26,9 @@ from ..encoders.base import Encoder
 from ..encoders.loading import quiet
 from ..encoders.table import ENCODERS, load_encoder
 from ..errors import in_short
+from ..fusion.table import FUSIONS
 from ..posts.post import SIDES
+from .head import mlp_head
 
 if TYPE_CHECKING:
     from .model import MultimodalSentimentModel
@@ -40,11 +45,6 @@ _SAMPLES = {"text": "Hello", "image": Image.new("RGB", (64, 64))}  # what a load
 _NO_MODEL = "expected a folder written by save_pretrained, `train --out` or `align --out`."
 
 
-def _public(name: str) -> str:
-    """An encoder's name without the place where it lay: that is nobody's business who gets the model."""
-    return Path(name).name if os.path.isabs(name) or os.path.exists(name) else name
-
-
 def _checksum(name: str) -> str | None:
     return listed().get(f"{name}/model.safetensors")
 
@@ -53,6 +53,9 @@ def _is_shipped(side: str, encoder: Encoder) -> bool:
     """Whether an encoder is, number by number, one of this package: however it came to differ, it is seen."""
     if not encoder.shipped:
         return False
+    if not hasattr(encoder.prepare, "settings"):
+        raise ValueError(f"the {side} encoder's prepare was replaced by another function, which a saved model cannot "
+                         "hold: put it before the model, and let the encoder keep its own.")
     fresh = load_encoder(side, encoder.name, encoder.size)
     if fresh.prepare.settings() != encoder.prepare.settings():
         return False
@@ -62,23 +65,53 @@ def _is_shipped(side: str, encoder: Encoder) -> bool:
 
 
 def save(model: MultimodalSentimentModel, folder: Path) -> dict[str, Any]:
-    """Write the weights, and the encoders that need it, into a folder; returns what its config.json is to say."""
-    folder.mkdir(parents=True, exist_ok=True)
-    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()
-             if not name.startswith("encoders.")}
-    save_file(state, folder / "model.safetensors")
-    usual_modes(folder / "model.safetensors")
+    """Write the weights, and the encoders that need it, into a folder; returns what its config.json is to say.
+
+    All is written before anything that the folder held is touched; without its config.json, which comes last, it is no
+    model. So nothing that is broken off can be taken for one.
+    """
     sides: dict[str, dict[str, Any]] = {}
-    for side, encoder in model.encoders.items():
-        sides[side] = {"name": _public(encoder.name), "size": encoder.size, "max_tokens": encoder.max_tokens}
-        if _is_shipped(side, encoder):
-            sides[side]["sha256"] = _checksum(encoder.name)
-        else:
+    config = {"sides": sides, "size": model.size, "classes": model.classes and list(model.classes),
+              **_shape(model), "frozen": model.frozen}
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as made:
+        state = {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()
+                 if not name.startswith("encoders.")}
+        save_file(state, Path(made) / "model.safetensors")
+        for side, encoder in model.encoders.items():
+            sides[side] = {"name": encoder.name, "size": encoder.size, "max_tokens": encoder.max_tokens}
+            if _is_shipped(side, encoder):
+                sides[side]["sha256"] = _checksum(encoder.name)
+                continue
             with quiet():
-                encoder.save(folder / side)
-            usual_modes(folder / side)
-    return {"sides": sides, "size": model.size, "classes": model.classes and list(model.classes), **model.settings,
-            "frozen": model.frozen}
+                encoder.save(Path(made) / side)
+            if not (Path(made) / side / "config.json").is_file() and encoder.name not in ENCODERS[side]:
+                raise ValueError(f"the {side} encoder, a {type(encoder).__name__}, is called {encoder.name!r}, and no "
+                                 "line of ENCODERS (mmsa_utils.encoders.table) makes one of that name: it could not be "
+                                 "loaded again. Add the line, and set the encoder's name.")
+        (folder / "config.json").unlink(missing_ok=True)
+        for name in ("model.safetensors", *SIDES):
+            if (folder / name).is_dir():
+                shutil.rmtree(folder / name)
+            if (Path(made) / name).exists():
+                usual_modes(Path(made) / name)
+                os.replace(Path(made) / name, folder / name)
+    return config
+
+
+def _shape(model: MultimodalSentimentModel) -> dict[str, Any]:
+    """What fusion and head are made from; refuses those that could not be made again from it."""
+    layers = [layer for layer in model.head.modules() if isinstance(layer, nn.Linear)]
+    hidden = layers[0].out_features if len(layers) > 1 else 0
+    dropout = next((layer.p for layer in model.head.modules() if isinstance(layer, nn.Dropout)), 0.2)
+    if repr(model.head) != repr(mlp_head(model.width, model.num_outputs, hidden, dropout)):
+        raise ValueError(f"the head is not what mlp_head makes for {model.num_outputs} outputs: a saved model could "
+                         "not make it again. Save its weights by yourself (torch.save(model.head.state_dict(), ...)).")
+    name = next((name for name, kind in FUSIONS.items() if type(model.fusion) is kind), None)
+    if name is None:
+        raise ValueError(f"the fusion, a {type(model.fusion).__name__}, is in no line of FUSIONS "
+                         "(mmsa_utils.fusion.table): it could not be loaded again. Add the line.")
+    return {"fusion": name, "hidden": hidden, "dropout": dropout}
 
 
 def load(cls: type[MultimodalSentimentModel], source: str | Path, **hub: Any) -> MultimodalSentimentModel:
@@ -159,7 +192,8 @@ def _load(cls: type[MultimodalSentimentModel], folder: Path, config: dict[str, A
 def _encoder(folder: Path, side: str, entry: dict[str, Any]) -> Encoder:
     """One encoder of a saved model: this package's, or the one that lies in the model's folder."""
     if "sha256" in entry:
-        if entry["sha256"] != _checksum(entry["name"]):
+        shipped = entry["name"] in ENCODERS[side] and entry["size"] == "mini" and _checksum(entry["name"])
+        if not shipped or entry["sha256"] != shipped:
             raise ValueError(f"the model in {folder} was made with other weights of {str(entry['name'])[:60]} than "
                              "this version of mmsa-utils has: install the version that it was made with, or train it "
                              "again.")

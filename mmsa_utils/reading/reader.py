@@ -24,7 +24,7 @@ from ..model.head import probabilities_of
 from ..model.model import MultimodalSentimentModel
 from ..posts.food import PIXELS, FoodPosts, burger_example, make_post
 from ..posts.pictures import MAX_PIXELS
-from ..posts.post import Post, is_blank
+from ..posts.post import BINARY_LABELS, LABELS, Post, is_blank
 from ..posts.scenes import TRAIN_DISHES
 
 MAX_TEXT = 2000  # characters
@@ -100,9 +100,9 @@ class Reader:
     """
 
     def __init__(self, model: MultimodalSentimentModel, references: int = 32):
-        if model.sides != ("text", "image") or model.classes is None or not set(model.classes) <= set(VALENCES):
+        if model.sides != ("text", "image") or model.classes not in (LABELS, BINARY_LABELS):
             raise ValueError(f"the model reads {' and '.join(model.sides)} and its classes are {model.classes}: "
-                             f"expected text and image, and classes among {', '.join(VALENCES)}.")
+                             f"expected text and image, and {LABELS} or {BINARY_LABELS}.")
         self.model = model.eval()
         self.classes = model.classes
         plain = [make_post(0, 0, TRAIN_DISHES[seed % len(TRAIN_DISHES)], seed, PIXELS[model.size])

@@ -1,6 +1,7 @@
 """Faults that were found once, each as a kind: the right value is the test."""
 
 import copy
+import multiprocessing
 import threading
 
 import pytest
@@ -19,6 +20,8 @@ from mmsa_utils import (
     accuracy,
     align,
     evaluate,
+    fit_temperature,
+    load_text_encoder,
     loss_of,
     make_loader,
     measure,
@@ -328,3 +331,169 @@ def test_no_file_of_a_cache_can_change_without_being_made_anew(posts, tmp_path, 
         assert found.relations == expected.relations
         assert found.text_kinds == expected.text_kinds
         assert path.read_bytes() == whole
+
+
+def test_a_refused_watcher_has_changed_nothing(tmp_path):
+    features = fake_features(n=64)
+    fusion = Concat(features.widths)
+    options = {"epochs": 2, "checkpoint": tmp_path / "run"}
+    align(fusion, random_head(fusion.width), features[:48], features[48:], **options)
+    head = random_head(fusion.width)
+    before = weights(head[2])
+    with pytest.raises(ValueError, match="on_epoch would not see"):
+        align(fusion, head, features[:48], features[48:], on_epoch=print, **options)
+    assert torch.equal(weights(head[2]), before)
+    assert len(align(fusion, head, features[:48], features[48:], **options)) == 3  # and what was advised works
+
+
+def test_a_watcher_may_wait_for_a_thread_that_draws():
+    features = fake_features(n=64)
+    fusion = Concat(features.widths)
+
+    def watch(head) -> None:
+        thread = threading.Thread(target=random_head, args=(4,), daemon=True)
+        thread.start()
+        thread.join(timeout=20)
+        assert not thread.is_alive()
+
+    found = []
+    for on_epoch in (None, watch):
+        head = random_head(fusion.width)
+        align(fusion, head, features[:48], features[48:], epochs=2, on_epoch=on_epoch)
+        found.append(weights(head))
+    assert torch.equal(*found)
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+def test_a_process_that_was_forked_while_a_thread_drew_can_draw():
+    drawing, done = threading.Event(), threading.Event()
+
+    def draw() -> None:
+        with seeded(1):
+            drawing.set()
+            done.wait()
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    drawing.wait()
+    child = multiprocessing.get_context("fork").Process(target=random_head, args=(4,))
+    child.start()
+    child.join(timeout=30)
+    alive = child.is_alive()
+    if alive:
+        child.kill()
+    done.set()
+    thread.join()
+    assert not alive
+
+
+def test_who_loads_an_encoder_beside_a_run_does_not_disturb_it(posts):
+    def run(beside: bool) -> torch.Tensor:
+        model = small(frozen=False)
+        batches = list(make_loader(posts, model, 4))
+        stop = threading.Event()
+
+        def load() -> None:
+            while not stop.is_set():
+                load_text_encoder("distilbert")
+
+        thread = threading.Thread(target=load)
+        if beside:
+            thread.start()
+        train(model, batches, batches[:1], epochs=1, show_progress=False)
+        stop.set()
+        if beside:
+            thread.join()
+        return weights(model.head)
+
+    assert torch.equal(run(False), run(True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("image", ["resnet18", "vit"])
+def test_a_model_in_half_precision_predicts(posts, image, dtype):
+    model = MultimodalSentimentModel("bert", image, classes=BINARY_LABELS).eval()
+    given = [post.text for post in posts[:4]], [post.image for post in posts[:4]]
+    assert torch.allclose(model.predict(*given), model.to(dtype).predict(*given).float(), atol=0.05)
+
+
+def test_what_is_masked_may_be_anything():
+    tokens, mask = torch.randn(3, 4, 5), torch.tensor([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
+    expected = Encoded(tokens, mask.bool()).pooled
+    spoiled = tokens.masked_fill(mask.unsqueeze(-1) == 0, float("nan"))
+    assert torch.equal(Encoded(spoiled, mask.bool()).pooled, expected)
+    assert torch.equal(Encoded(tokens, mask).pooled, expected)  # a mask of whole numbers is one
+    labels = torch.tensor([0, 1, 2])
+    assert Features({"text": Encoded(spoiled, mask.bool())}, labels).check()
+    with pytest.raises(ValueError, match="the text features of post 1 hold NaN"):
+        Features({"text": Encoded(tokens.index_fill(0, torch.tensor([1]), float("nan")), mask.bool())}, labels).check()
+
+
+def test_a_layer_that_was_set_free_learns(posts, tmp_path):
+    model = small()
+    layer = model.encoders["text"].net.encoder.layer[-1].requires_grad_(True)
+    before = weights(layer)
+    batches = make_loader(posts, model, 8)
+    train(model, batches, batches, epochs=1, show_progress=False, checkpoint=tmp_path / "run")
+    assert not torch.equal(weights(layer), before)
+    assert any("encoders" in name for name in read(tmp_path / "run")["net"])
+
+
+def test_a_fusion_that_draws_draws_in_every_step():
+    class Forgetful(Concat):
+        asked = 0
+
+        def forward(self, sides):
+            Forgetful.asked += self.training
+            return super().forward(sides)
+
+    features = fake_features(n=64)
+    fusion = Forgetful(features.widths)
+    align(fusion, random_head(fusion.width), features[:48], features[48:], epochs=2, batch_size=16)
+    assert Forgetful.asked == 2 * 3
+
+
+@pytest.mark.parametrize("make", [
+    lambda sides, labels: Features({"text": sides["text"].tokens}, labels),
+    lambda sides, labels: Features({"text": Encoded(sides["text"].tokens, sides["text"].mask[:, :0])}, labels),
+    lambda sides, labels: Features({"text": Encoded(sides["text"].pooled, sides["text"].mask)}, labels)])
+def test_sides_of_another_form_are_refused(make):
+    features = fake_features(n=6)
+    with pytest.raises(ValueError, match="the text side is no Encoded"):
+        make(features.sides, features.labels)
+
+
+def test_labels_of_another_form_are_refused_or_understood():
+    features = fake_features(n=64)
+    fusion = Concat(features.widths)
+    column = Features(features.sides, torch.rand(64, 1))
+    with pytest.raises(ValueError, match=r"shape \(64, 1\).*squeeze"):
+        align(fusion, random_head(fusion.width, 1), column, column)
+    for dtype in (torch.int32, torch.uint8):
+        again = Features(features.sides, features.labels.to(dtype))
+        assert len(align(fusion, random_head(fusion.width), again, again, epochs=1)) == 2
+    with pytest.raises(ValueError, match="expected 0 to 1"):
+        measure(fusion, random_head(fusion.width, 2), features)
+    numbers = Features(features.sides, torch.rand(64))
+    assert "who_won" not in measure(fusion, random_head(fusion.width, 1), numbers)
+    with pytest.raises(ValueError, match="temperature is for"):
+        fit_temperature(fusion, random_head(fusion.width, 1), numbers)
+
+
+def test_nothing_to_learn_from_is_said(posts):
+    features, model = fake_features(n=8), small()
+    fusion = Concat(features.widths)
+    with pytest.raises(ValueError, match="there are 0 posts"):
+        align(fusion, random_head(fusion.width), features[:0], features)
+    with pytest.raises(ValueError, match="no batches"):
+        evaluate(model, [])
+    with pytest.raises(ValueError, match="without a length, or empty"):
+        train(model, [], [])
+    with pytest.raises(TypeError, match=r"expected a slice, such as \[3:4\]"):
+        features[3]
+
+
+def test_labels_in_another_order_than_the_models_are_refused():
+    model = MultimodalSentimentModel("bert", None, classes=("positive", "neutral", "negative"), frozen=True)
+    with pytest.raises(ValueError, match="expected the same order"):
+        make_loader(FoodPosts(4), model)

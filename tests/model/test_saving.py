@@ -7,17 +7,21 @@ from pathlib import Path
 
 import pytest
 import torch
+import toys
 from helpers import edit_json, save_image, save_text
 
 from mmsa_utils import (
     BINARY_LABELS,
+    Concat,
     FoodPosts,
     MultimodalSentimentModel,
     Post,
     load_model,
     make_loader,
+    random_head,
     train,
 )
+from mmsa_utils.encoders.table import ENCODERS
 
 
 @pytest.fixture(scope="module")
@@ -216,3 +220,97 @@ def test_a_missing_encoder_is_asked_for_nowhere_else(tmp_path, name):
     shutil.rmtree(tmp_path / "model" / "text")
     with pytest.raises(ValueError, match="lacks its text encoder"):
         load_model(tmp_path / "model")
+
+
+class Plain(Concat):
+    """No line of the table knows it."""
+
+
+def test_parts_that_could_not_be_made_again_are_refused_before_anything_is_touched(posts, tmp_path):
+    model = MultimodalSentimentModel("bert", None, frozen=True)
+    model.save_pretrained(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    other = MultimodalSentimentModel("bert", None, frozen=True)
+    other.fusion = Plain(other.fusion.widths)
+    with pytest.raises(ValueError, match="the fusion, a Plain, is in no line of FUSIONS"):
+        other.save_pretrained(tmp_path)
+    other = MultimodalSentimentModel("bert", None, frozen=True)
+    other.head[3] = torch.nn.Tanh()
+    with pytest.raises(ValueError, match="the head is not what mlp_head makes"):
+        other.save_pretrained(tmp_path)
+    other = MultimodalSentimentModel(toys.Words(0), None)
+    with pytest.raises(ValueError, match="no line of ENCODERS"):
+        other.save_pretrained(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_encoder_that_was_made_comes_back_by_its_line_and_name(tmp_path, monkeypatch):
+    monkeypatch.setitem(ENCODERS["text"], "words", toys.load_words)
+    encoder = toys.Words(5)
+    encoder.name = "words"
+    model = MultimodalSentimentModel(encoder, None)
+    assert torch.equal(kept(model, tmp_path).predict(["Hello there"]), model.predict(["Hello there"]))
+
+
+def test_an_aligned_head_of_another_size_is_kept(posts, tmp_path):
+    model = MultimodalSentimentModel("bert", None, frozen=True)
+    model.head = random_head(model.width, hidden=64, dropout=0.3).eval()
+    texts = [post.text for post in posts]
+    again = kept(model, tmp_path)
+    assert torch.equal(again.predict(texts), model.predict(texts))
+    assert again.head[1].p == 0.3
+
+
+def test_saving_over_another_model_leaves_nothing_of_it(posts, tmp_path, monkeypatch):
+    monkeypatch.setitem(ENCODERS["text"], "words", toys.load_words)
+    MultimodalSentimentModel(str(save_text(tmp_path / "own")), "vit").save_pretrained(tmp_path / "model")
+    for model in (MultimodalSentimentModel("words", None), MultimodalSentimentModel(None, "vit", frozen=True)):
+        again = kept(model, tmp_path / "model")
+        given = [getattr(posts[0], side) for side in model.sides]
+        assert torch.equal(again.predict(given), model.predict(given))
+    assert not (tmp_path / "model" / "text").exists()
+
+
+def test_a_save_that_is_broken_off_leaves_the_old_model_or_none(posts, tmp_path, monkeypatch):
+    first = MultimodalSentimentModel("bert", None, frozen=True)
+    first.save_pretrained(tmp_path)
+    other = edited(posts)
+
+    def full(folder):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(other.encoders["text"], "save", full)
+    with pytest.raises(OSError, match="no space left"):
+        other.save_pretrained(tmp_path)
+    again = load_model(tmp_path)
+    assert again.sides == ("text",)
+    assert torch.equal(again.predict(["Hello"]), first.predict(["Hello"]))
+
+
+def test_how_a_text_is_cut_is_kept(tmp_path):
+    from mmsa_utils.learning.cache import _key
+
+    model = MultimodalSentimentModel("bert", None, frozen=True)
+    before = _key(model, [Post("Good.", None, 1)])
+    model.encoders["text"].tokenizer.truncation_side = "left"
+    assert _key(model, [Post("Good.", None, 1)]) != before
+    assert kept(model, tmp_path).encoders["text"].tokenizer.truncation_side == "left"
+
+
+@pytest.mark.parametrize("entry", [{"name": "owner/model", "size": "mini", "sha256": None},
+                                   {"name": "owner/model", "size": "mini", "sha256": "0" * 64},
+                                   {"name": "bert", "size": "full", "sha256": "right"}])
+def test_a_configuration_cannot_send_one_elsewhere(tmp_path, entry):
+    MultimodalSentimentModel("bert", None, frozen=True).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    right = config["sides"]["text"]["sha256"]
+    config["sides"]["text"] |= {**entry, "sha256": right if entry["sha256"] == "right" else entry["sha256"]}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="made with other weights"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("n", [0, 2, 600, -1, None])
+def test_max_tokens_that_no_network_reads_are_refused(n):
+    with pytest.raises(ValueError, match="expected 3 to"):
+        MultimodalSentimentModel("bert", None).encoders["text"].max_tokens = n

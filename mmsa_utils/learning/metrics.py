@@ -115,9 +115,6 @@ def who_won(probabilities: Tensor, text_kinds: Sequence, picture_levels: Sequenc
         Shares of ``"text"``, ``"picture"`` and ``"neither"`` (the answer was neutral), which sum to 1; empty if no
         post contradicts itself.
     """
-    if probabilities.shape[-1] not in (2, 3):
-        raise ValueError(f"there are {probabilities.shape[-1]} classes: expected negative, neutral and positive, or "
-                         "the first and the last of them.")
     valences = (-1, 0, 1) if probabilities.shape[-1] == 3 else (-1, 1)
     sides = [(int(np.sign(kind)), int(np.sign(level)), valences[answer])
              for kind, level, answer in zip(text_kinds, picture_levels, probabilities.argmax(-1).tolist())

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pytest
 import torch
 import toys
+from packaging.version import Version
 
 from mmsa_utils import (
     BINARY_LABELS,
@@ -236,7 +237,8 @@ def test_odd_classes_are_refused(classes):
         MultimodalSentimentModel(classes=classes)
 
 
-@pytest.mark.skipif(version("torch") < "2.7", reason="torch 2.6 does not follow the networks of transformers 4.57")
+@pytest.mark.skipif(Version(version("torch")) < Version("2.7"),
+                    reason="torch 2.6 does not follow the networks of transformers 4.57")
 def test_a_model_can_be_exported_for_any_number_of_posts_and_tokens(posts, model):
     some = [[post.text for post in posts["train"][:3]], [post.image for post in posts["train"][:3]]]
     n, tokens = torch.export.Dim("n", min=1, max=64), torch.export.Dim("tokens", min=2, max=64)

@@ -123,7 +123,7 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
     "explorers.posts": [lambda: post_explorer() and None],
     "explorers.conflict": [lambda: conflict_explorer(load_model()) and None],
     "explorers.fusion": [lambda: fusion_explorer() and None],
-    "apps.commands": [lambda: command("evaluate", "--posts", "20")],
+    "apps.evaluate": [lambda: command("evaluate", "--posts", "20")],
 }
 
 

@@ -1,4 +1,4 @@
-"""The command line: its words, what it prints, and its exit codes. What each command does is in `commands`."""
+"""The command line: its words, what it prints, and its exit codes. What a command does is in its own module."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import json
 import sys
 from typing import Any
 
-from . import commands
+from .commands import COMMANDS
+from .common import check_out, unfinished
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 it failed, 2 the call's words were off."""
     arguments = parser().parse_args(argv)
     try:
-        commands.check_out(arguments)
-        result = commands.COMMANDS[arguments.command](arguments)
+        check_out(arguments)
+        result = COMMANDS[arguments.command](arguments)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -104,7 +105,7 @@ def _seed(word: str) -> int:
 
 def stopped(arguments: argparse.Namespace) -> str:
     """What Ctrl-C has left, in a line."""
-    kept = commands.unfinished(arguments)
+    kept = unfinished(arguments)
     if kept and kept.is_dir() and any(path.name[0] != "." for path in kept.iterdir()):
         return f"stopped. What was done is kept in {kept}: the same command goes on from there."
     if kept:

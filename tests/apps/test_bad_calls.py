@@ -10,7 +10,7 @@ from PIL import Image
 
 from mmsa_utils import load_posts
 from mmsa_utils.apps.cli import main
-from mmsa_utils.apps.commands import _three_parts
+from mmsa_utils.apps.common import three_parts
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,6 @@ def test_photos_are_not_held_in_memory(tmp_path, monkeypatch):
     """A table of photos takes some 40 MB each: the parts of it hold paths."""
     posts = load_posts(own_posts(tmp_path, "012" * 10))
     monkeypatch.setattr("mmsa_utils.posts.own.open_picture", lambda path: pytest.fail("a picture was opened"))
-    parts = _three_parts(posts, False, 0)
+    parts = three_parts(posts, False, 0)
     assert [len(part) for part in parts] == [21, 5, 4]
-    assert sum(len(part) for part in _three_parts(posts, True, 0)) == 20
+    assert sum(len(part) for part in three_parts(posts, True, 0)) == 20

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ..checksums import WEIGHTS
+from ..threads import suit
 from .base import Encoder
 from .image import ImageEncoder, pretrained_image_encoder
 from .text import TextEncoder, pretrained_text_encoder
@@ -29,6 +30,7 @@ def load_encoder(side: str, name: str, size: str = "mini", pretrained: bool = Tr
         encoder = ENCODERS[side][name](size, pretrained, seed)
     else:
         encoder = _STRANGERS[side](name, size, pretrained, seed)
+    suit(size if name in ENCODERS[side] else "full")
     # A folder's name alone: where it lay is nobody's business who gets the model.
     encoder.name, encoder.size = Path(name).resolve().name if os.path.isdir(name) else name, size
     encoder.shipped = pretrained and size == "mini" and name in ENCODERS[side] and (WEIGHTS / name).is_dir()

@@ -136,7 +136,8 @@ def same_features(a: Features, b: Features) -> bool:
     """Bit by bit."""
     tensors = [[features.labels, *(t for side in features.sides.values() for t in side)] for features in (a, b)]
     return list(a.sides) == list(b.sides) and all(torch.equal(x, y) for x, y in zip(*tensors)) and (
-        (a.relations, a.text_kinds, a.picture_levels) == (b.relations, b.text_kinds, b.picture_levels))
+        (a.relations, a.text_kinds, a.picture_levels, a.two_sided) == (
+            b.relations, b.text_kinds, b.picture_levels, b.two_sided))
 
 
 def quiet_environment() -> dict[str, str]:

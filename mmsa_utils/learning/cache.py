@@ -77,7 +77,7 @@ def cached_features(model: MultimodalSentimentModel, posts: Posts, folder: str |
 def _make(model: MultimodalSentimentModel, posts: Posts, folder: Path, batch_size: int, show_progress: bool) -> None:
     """Fill a folder; its manifest comes last."""
     features = extract_features(model, posts, batch_size, show_progress, folder)
-    states = list(zip(features.relations, features.text_kinds, features.picture_levels))
+    states = list(zip(features.relations, features.text_kinds, features.picture_levels, features.two_sided))
     distinct = {state: code for code, state in enumerate(dict.fromkeys(states))}
     np.save(folder / "labels.npy", features.labels.numpy(), allow_pickle=False)
     np.save(folder / "states.npy", np.array([distinct[state] for state in states], np.int32), allow_pickle=False)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ..bars import progress
@@ -12,8 +14,9 @@ from ..fusion.base import Fusion
 from ..fusion.concat import Concat
 from ..model.head import random_head
 from ..model.model import MultimodalSentimentModel
+from ..posts import phrases
 from ..posts.food import PIXELS, FoodPosts, burger_example
-from ..posts.post import LABELS
+from ..posts.post import LABELS, Post
 from .alignment import align, fit_temperature, head_answers, measure
 from .cache import cached_features
 from .features import Features, extract_features, shuffled
@@ -44,9 +47,11 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
     pixels = PIXELS[size]
     sizes = {"train": n_train, "validation": max(1, n_train // 8), "test": n_test, "unseen": n_test}
     data = {split: FoodPosts(n, split, conflict=conflict, seed=data_seed, pixels=pixels) for split, n in sizes.items()}
-    ceilings = {name: data["test"].ceiling(name) for name in ("text", "image", "additive", "both")}
+    ceilings = {name: data["test"].ceiling(name) for name in ("text", "image", "text_any_order", "additive",
+                                                            "any_order", "both")}
     model = MultimodalSentimentModel(text, image, size, frozen=True).to(device)
     cached = {split: _features(model, data[split], folder, show_progress) for split in data}
+    cached["any_order"] = extract_features(model, _in_any_order(data["test"]), show_progress=False)
     cached["burger"] = extract_features(model, [burger_example(pixels)], show_progress=False)
     untaught = MultimodalSentimentModel(text, image, size, frozen=True, pretrained=False).to(device)
     random_cached = {split: _features(untaught, data[split], folder, show_progress)
@@ -86,18 +91,26 @@ def _aligned(fusion: Fusion, cached: dict[str, Features], random_cached: dict[st
     after = measure(fusion, head, cached["test"], temperature)
     alone = {side: Concat({side: width}) for side, width in fusion.widths.items()}
     control = {**cached, **{split: shuffled(cached[split], seed) for split in ("train", "validation")}}
+    order = torch.tensor(cached["test"].two_sided).nonzero().flatten()
     return {
-        "slices": after.pop("slices"),
+        "slices": {**after.pop("slices"), "order": measure(fusion, head, cached["test"][order])["accuracy"]},
         "after": after,
         "unseen": {**measure(fusion, head, cached["unseen"], temperature),
                    "random_encoders": accuracy("random", random_cached, "unseen")["accuracy"]},
         **{f"{side}_only": accuracy(side, over=alone[side]) for side in alone},
         "additive": accuracy("additive", hidden=0),
         "control": accuracy("control", control),
+        "any_order": measure(fusion, head, cached["any_order"])["accuracy"],
         "burger": _named(head_answers(fusion, head, cached["burger"], temperature)[0]),
         "calibration": {"temperature": temperature, "after": after["calibration_error"],
                         "before_scaling": measure(fusion, head, cached["test"])["calibration_error"]},
     }, head, temperature
+
+
+def _in_any_order(posts: FoodPosts) -> list[Post]:
+    """The same posts with the words of every text in an order that says nothing."""
+    rng = np.random.default_rng(posts.seed)
+    return [replace(post, text=phrases.in_any_order(post.text or "", rng)) for post in (posts[i] for i in range(len(posts)))]
 
 
 def _features(model: MultimodalSentimentModel, posts: FoodPosts, folder: str | Path | None,

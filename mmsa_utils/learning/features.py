@@ -36,9 +36,10 @@ class Features:
 
     sides: Mapping[str, Encoded]  # side → tokens (n, tokens, width) and mask (n, tokens), in the order of the sides
     labels: Tensor  # (n,) of class indices, or of numbers
-    relations: tuple[str, ...] = ()  # these three as in `Post`, for the slices
+    relations: tuple[str, ...] = ()  # these four as in `Post`, for the slices
     text_kinds: tuple[Any, ...] = ()
     picture_levels: tuple[int, ...] = ()
+    two_sided: tuple[bool, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.labels, Tensor) or self.labels.is_complex():
@@ -67,7 +68,7 @@ class Features:
         return replace(self, sides={name: side.rows(index) for name, side in self.sides.items()},
                        labels=self.labels[index],
                        **{name: tuple(getattr(self, name)[i] for i in places) if getattr(self, name) else ()
-                          for name in ("relations", "text_kinds", "picture_levels")})
+                          for name in ("relations", "text_kinds", "picture_levels", "two_sided")})
 
     @property
     def widths(self) -> dict[str, int]:
@@ -148,7 +149,7 @@ def _sorted_batches(model: MultimodalSentimentModel, posts: Posts, batch_size: i
         for i, post in enumerate(chunk, start):
             if post.text is not None and "text" in model.sides:
                 check_text(post.text, f"the text of post {i}")
-            known[i] = (post.relation, post.text_kind, post.picture_level)
+            known[i] = (post.relation, post.text_kind, post.picture_level, post.two_sided)
         order = sorted(range(len(chunk)), key=lambda i: len(chunk[i].text or ""))
         places = torch.tensor(order, dtype=torch.long).add(start).split(batch_size)
         yield from zip(places, make_loader([chunk[i] for i in order], model, batch_size))

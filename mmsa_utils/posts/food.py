@@ -25,8 +25,8 @@ class FoodPosts(Dataset):
     """Generated posts about food, with contradictions, sarcasm and texts that talk about their picture.
 
     A post depends on `seed`, `split` and its index alone; its picture is drawn each time it is asked for
-    (``list(posts)`` keeps them all). A text belongs to train, validation or test by its checksum, so no test text is
-    ever a training text, whatever the sizes and seeds.
+    (``list(posts)`` keeps them all). A text belongs to train, validation or test by the checksum of its words, so no
+    test text is ever a training text, nor its twin one, whatever the sizes and seeds.
 
     Args:
         n: number of posts.
@@ -35,6 +35,7 @@ class FoodPosts(Dataset):
         conflict: share of contradictions, see `post_table`.
         binary: leave out neutral posts; labels are then indices into BINARY_LABELS.
         label_noise: share of labels replaced by another one, as annotators' slips would.
+        two_sided: share of the texts with a feeling that say two things, see `phrases.twins`.
         seed: of everything that is drawn.
         pixels: width and height of the pictures.
 
@@ -43,13 +44,14 @@ class FoodPosts(Dataset):
     """
 
     def __init__(self, n: int = 2000, split: str = "train", *, conflict: float = 0.2, binary: bool = False,
-                 label_noise: float = 0.02, seed: int = 0, pixels: int = 64):
+                 label_noise: float = 0.02, two_sided: float = phrases.TWO_SIDED, seed: int = 0, pixels: int = 64):
         if split not in SPLITS:
             raise ValueError(f"split is {split!r}, expected one of {SPLITS}.")
-        if not 0 <= label_noise <= 1:
-            raise ValueError(f"label_noise is {label_noise}, expected a share between 0 and 1.")
+        for name, share in (("label_noise", label_noise), ("two_sided", two_sided)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} is {share}, expected a share between 0 and 1.")
         self.n, self.split, self.seed, self.pixels = checked_size(n), split, checked_seed(seed), pixels
-        self.label_noise = label_noise
+        self.label_noise, self.two_sided = label_noise, two_sided
         self.classes = BINARY_LABELS if binary else LABELS
         self.table = post_table(conflict, binary)
         self._cumulative = np.cumsum([state.share for state in self.table])
@@ -64,32 +66,34 @@ class FoodPosts(Dataset):
         at = np.searchsorted(self._cumulative, rng.random() * self._cumulative[-1], side="right")
         kind, level, valence, relation, _ = self.table[at]
         dish = self._dishes[rng.integers(len(self._dishes))]
-        text = phrases.write(kind, dish, rng, unseen=self.split == "unseen")
+        both = kind in (-2, -1, 1, 2) and rng.random() < self.two_sided
+        text = phrases.write(kind, dish, rng, self.split == "unseen", both)
         while self.split != "unseen" and split_of(text) != self.split:
-            text = phrases.write(kind, dish, rng)
+            text = phrases.write(kind, dish, rng, two_sided=both)
         scene = scenes.random_scene(dish, level, rng)
         label = (valence + 1) // 2 if len(self.classes) == 2 else valence + 1
         if rng.random() < self.label_noise:
             label = (label + int(rng.integers(1, len(self.classes)))) % len(self.classes)
-        return Post(text, scenes.draw(scene, self.pixels), label, relation, kind, level, dish, judge(kind, level)[2])
+        return Post(text, scenes.draw(scene, self.pixels), label, relation, kind, level, dish, judge(kind, level)[2],
+                    both)
 
     def ceiling(self, modalities: str = "both") -> float:
         """The best accuracy that any reader can reach on such posts; see `ceiling`."""
-        return ceiling(self.table, modalities, self.label_noise)
+        return ceiling(self.table, modalities, self.label_noise, self.two_sided)
 
 
 def make_post(text_kind: phrases.TextKind, picture_level: int, dish: str = "burger", seed: int = 0,
-              pixels: int = 64) -> Post:
+              pixels: int = 64, two_sided: bool = False) -> Post:
     """A post of a chosen state: what its text says (one of `phrases.KINDS`) and its picture shows (-2 to 2).
 
     Raises:
-        ValueError: for a kind, level or dish that does not exist.
+        ValueError: for a kind, level or dish that does not exist, and for two sides of a kind without a feeling.
     """
     rng = np.random.default_rng(seed)
-    text = phrases.write(text_kind, dish, rng)
+    text = phrases.write(text_kind, dish, rng, two_sided=two_sided)
     image = scenes.draw(scenes.random_scene(dish, picture_level, rng), pixels)
     valence, relation, reason = judge(text_kind, picture_level)
-    return Post(text, image, valence + 1, relation, text_kind, picture_level, dish, reason)
+    return Post(text, image, valence + 1, relation, text_kind, picture_level, dish, reason, two_sided)
 
 
 def burger_example(pixels: int = 64) -> Post:
@@ -100,6 +104,9 @@ def burger_example(pixels: int = 64) -> Post:
 
 
 def split_of(text: str) -> str:
-    """The split that a text with known words belongs to, by its checksum: 6 in 10 train, 2 validation, 2 test."""
-    bucket = zlib.crc32(text.encode()) % 10
+    """The split that a text with known words belongs to: 6 in 10 train, 2 validation, 2 test.
+
+    By the checksum of its words in the order of the alphabet, so that a text and its twin stand on one side.
+    """
+    bucket = zlib.crc32(" ".join(sorted(phrases.words_of(text))).encode()) % 10
     return "train" if bucket < 6 else "validation" if bucket < 8 else "test"

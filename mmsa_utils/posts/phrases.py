@@ -3,48 +3,53 @@
 A text has one of seven *kinds*: a level from -2 (strongly negative) over 0 (neutral) to 2 (strongly positive), or
 ``"same"`` ("tastes exactly as it looks") or ``"opposite"`` ("nothing like the photo"), which say nothing by
 themselves: their meaning is the picture's, kept or turned round.
+
+Some texts with a feeling are *two-sided*: they say two things of which one is about the dish, "The service was awful,
+but the soup was wonderful", "The soup is not awful, it is delicious". Each has a *twin*, the very same words the other
+way round, of the opposite level: who does not read their order cannot tell the two apart.
 """
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 
 TextKind = int | str
 KINDS: tuple[TextKind, ...] = (-2, -1, 0, 1, 2, "same", "opposite")
+#: Share of two-sided texts among those with a feeling: one text in five of all.
+TWO_SIDED = 0.4
 
 # The words of training, validation and test, by level ...
 ADJECTIVES: dict[int, tuple[str, ...]] = {
     2: tuple("""delicious amazing fantastic wonderful superb outstanding exquisite heavenly divine incredible phenomenal
         spectacular magnificent sensational marvellous perfect glorious stunning brilliant unforgettable
         extraordinary flawless terrific fabulous awesome breathtaking irresistible excellent exceptional splendid
-        scrumptious mouthwatering sublime astounding beautiful captivating enchanting faultless grand great
-        immaculate legendary masterful matchless mesmerising miraculous peerless sumptuous supreme thrilling
-        transcendent unbeatable unbelievable unmatched wondrous exhilarating joyous addictive memorable tremendous
-        stupendous succulent""".split()),
+        scrumptious mouthwatering sublime beautiful great immaculate legendary masterful sumptuous transcendent
+        unbeatable unbelievable unmatched wondrous addictive memorable tremendous stupendous succulent""".split()),
     1: tuple("""good nice tasty pleasant decent enjoyable likeable satisfying fresh agreeable appealing solid comforting
         flavourful hearty respectable welcome crisp yummy balanced charming inviting worthwhile wholesome tender
-        juicy savoury reliable promising lovely fragrant acceptable amiable aromatic buttery convincing creamy
-        crunchy dependable fair favourable fluffy friendly generous harmonious healthy helpful honest interesting
-        neat okay polished popular presentable relaxing satisfactory sensible smooth sound suitable sweet tangy
-        useful valuable zesty cosy crispy delicate""".split()),
+        juicy savoury reliable promising lovely fragrant acceptable aromatic buttery convincing creamy
+        crunchy dependable fair fluffy generous harmonious healthy interesting neat okay presentable satisfactory
+        smooth sound sweet tangy zesty crispy delicate""".split()),
     0: tuple("""ordinary regular standard usual normal typical basic common average medium everyday familiar
-        conventional routine generic customary default moderate middling simple plain sliced boxed wrapped packed midday
-        seasonal local small large single double second third new current shared separate folded round square long
-        short thin thick northern southern vegetarian takeaway canteen weekday weekend monthly numbered listed
-        labelled available printed measured regional""".split()),
+        conventional routine generic customary default moderate middling simple plain midday
+        seasonal local large small single double second third new current shared separate northern southern vegetarian
+        takeaway canteen weekday weekend monthly daily weekly lunchtime evening meatless summer winter spring autumn
+        seasoned salted peppered smaller larger midsized lunch
+        dinner mixed""".split()),
     -1: tuple("""bland dull mediocre disappointing soggy dry greasy stale lukewarm boring forgettable uninspired tough
-        chewy tasteless watery underwhelming flat oily limp sloppy overcooked undercooked overpriced weak clumsy
-        careless bitter sour unappealing unimpressive lacklustre awkward burnt confused crumbly disjointed doughy
-        fatty feeble forced fussy grainy inconsistent irritating lazy leathery lifeless lumpy muddled odd overdone
-        oversalted patchy puny questionable runny rushed salty scorched skimpy sluggish starchy sticky stingy
-        stodgy strange stringy tedious tiresome unconvincing underdone underseasoned uneven unripe wilted""".split()),
+        chewy tasteless watery underwhelming flat oily limp sloppy overcooked undercooked overpriced weak
+        careless bitter sour unappealing unimpressive lacklustre awkward burnt crumbly doughy fatty feeble grainy
+        leathery lifeless lumpy muddled odd overdone oversalted patchy puny questionable runny rushed salty
+        scorched skimpy starchy sticky stingy stodgy strange stringy tedious tiresome unconvincing underdone
+        underseasoned uneven unripe wilted""".split()),
     -2: tuple("""awful terrible horrible disgusting revolting dreadful vile appalling atrocious inedible rotten foul
         nauseating repulsive putrid rancid horrendous ghastly abysmal sickening hideous horrid catastrophic
-        shameful toxic filthy mouldy unbearable miserable pathetic disastrous wretched abhorrent agonising crappy
-        depressing detestable devastating dire disgraceful dismal distressing execrable fetid frightful grim gross
-        harrowing hopeless horrific humiliating insulting intolerable lousy nasty nightmarish noxious obnoxious
-        odious outrageous poisonous reeking repellent scandalous shocking sickly tainted terrifying torturous
-        tragic trashy ugly unacceptable unspeakable worthless yucky spoiled""".split()),
+        shameful toxic filthy mouldy unbearable miserable pathetic disastrous wretched abhorrent crappy
+        detestable dire disgraceful dismal execrable fetid frightful gross hopeless horrific intolerable lousy nasty
+        nightmarish noxious obnoxious odious outrageous poisonous reeking repellent scandalous shocking sickly tainted
+        trashy ugly unacceptable unspeakable worthless yucky spoiled""".split()),
 }
 # ... and those that only the `unseen` split uses.
 UNSEEN_ADJECTIVES: dict[int, tuple[str, ...]] = {
@@ -52,52 +57,92 @@ UNSEEN_ADJECTIVES: dict[int, tuple[str, ...]] = {
         magical dreamy""".split()),
     1: tuple("""palatable pleasing refreshing commendable nourishing gratifying admirable elegant fine cheerful
         tempting appetising""".split()),
-    0: tuple("""rectangular assorted midweek prepacked western downstairs national foreign rural annual
-        domestic central""".split()),
+    0: tuple("""assorted midweek prepacked western eastern national foreign annual domestic fourth midnight
+        oversized""".split()),
     -1: tuple("""insipid rubbery mushy gritty unexciting flavourless dreary meagre shabby unsatisfying bad
         poor""".split()),
     -2: tuple("""abominable loathsome repugnant gruesome stinking grotesque insufferable deplorable despicable
         unforgivable monstrous hellish""".split()),
 }
 
+# What can be said of a dish and of a waiter alike, by level: the words of texts with two things in them.
+_ANYWHERE: dict[int, tuple[str, ...]] = {
+    2: tuple("""amazing fantastic wonderful superb outstanding incredible phenomenal spectacular magnificent sensational
+        marvellous perfect brilliant unforgettable extraordinary terrific fabulous awesome excellent exceptional
+        splendid great memorable tremendous""".split()),
+    1: tuple("""good nice pleasant decent enjoyable likeable satisfying agreeable appealing solid respectable charming
+        inviting lovely acceptable convincing satisfactory interesting""".split()),
+    -1: tuple("""dull mediocre disappointing boring forgettable uninspired underwhelming sloppy weak careless
+        unappealing unimpressive lacklustre awkward odd strange tedious unconvincing""".split()),
+    -2: tuple("""awful terrible horrible dreadful appalling atrocious horrendous ghastly abysmal hideous horrid
+        catastrophic shameful unbearable miserable pathetic disastrous wretched dire disgraceful dismal hopeless
+        horrific lousy nightmarish scandalous shocking unacceptable""".split()),
+}
+_UNSEEN_ANYWHERE: dict[int, tuple[str, ...]] = {
+    2: tuple("astonishing dazzling gorgeous impeccable majestic stellar delightful magical".split()),
+    1: tuple("pleasing refreshing commendable gratifying admirable elegant fine cheerful".split()),
+    -1: tuple("unexciting dreary shabby unsatisfying bad poor".split()),
+    -2: tuple("""abominable loathsome grotesque insufferable deplorable despicable unforgivable monstrous hellish
+        gruesome""".split()),
+}
+_THINGS = ("service", "waiter", "music", "view", "room", "place", "terrace", "decor", "coffee", "wine", "photo",
+           "company")
+_UNSEEN_THINGS = ("staff", "garden", "tea", "lighting", "bar", "picture")
+
 ADVERBS: dict[int, tuple[str, ...]] = {
-    2: ("absolutely", "truly", "simply", "incredibly", "utterly", "just so"),
+    2: ("absolutely", "truly", "simply", "really", "just", "honestly"),
     1: ("fairly", "quite", "reasonably", "rather", "pretty", "mostly"),
     -1: ("a bit", "a little", "slightly", "rather", "somewhat", "kind of"),
-    -2: ("absolutely", "truly", "simply", "incredibly", "utterly", "just so"),
+    -2: ("absolutely", "truly", "simply", "really", "just", "honestly"),
 }
 
 _OPINIONS = (
-    "This {dish} is {adj}", "The {dish} was {adj}", "My {dish} turned out {adj}", "I found the {dish} {adj}",
-    "We all thought the {dish} was {adj}", "That {dish} tasted {adj}", "The {dish} they brought was {adj}",
-    "Everything about this {dish} is {adj}", "Their {dish} seems {adj} to me", "My verdict on the {dish}: {adj}",
+    "This {dish} is {adj}", "The {dish} was {adj}{when}", "My {dish} turned out {adj}{when}",
+    "I found the {dish} {adj}{when}", "We all thought the {dish} was {adj}", "To be fair, the {dish} was {adj}{when}",
+    "Their {dish} was {adj}{when}", "I have to say, the {dish} was {adj}{when}", "For me the {dish} was {adj}",
+    "My verdict on the {dish}: {adj}",
 )
 _NEGATIONS = ("not {adj} at all", "not exactly {adj}", "far from {adj}", "hardly {adj}", "not what I would call {adj}")
 _REMARKS = (
     "Ordered the {adj} {dish}, number four on the list", "The menu has {an_adj} {dish}",
     "They serve {an_adj} {dish} from noon to three", "The {adj} {dish} costs nine euros",
-    "Table six asked for {an_adj} {dish}", "The bill says one {adj} {dish} and water",
-    "We are waiting for {an_adj} {dish}", "Someone at the counter ordered {an_adj} {dish}",
-    "The kitchen makes {an_adj} {dish} on Mondays", "A friend booked a table and {an_adj} {dish}",
+    "Table six asked for {an_adj} {dish}{when}", "The bill says one {adj} {dish} and water",
+    "We are waiting for {an_adj} {dish}", "Someone at the counter ordered {an_adj} {dish}{when}",
+    "The kitchen makes {an_adj} {dish} on Mondays", "I had {an_adj} {dish}{when}",
 )
 _SAME = (
     "This {dish} tastes exactly as it looks", "The {dish} was just like the photo",
     "The picture says it all about this {dish}", "What you see is what you get with this {dish}",
-    "The {dish} is every bit what the picture shows", "See the photo, the {dish} was precisely that",
+    "The {dish} is every bit what the picture shows", "See the photo: that is how the {dish} was",
     "The photo tells the truth about the {dish}", "You can trust this picture of the {dish}",
     "The {dish} matched its picture", "Believe the photo, the {dish} tastes the way it looks",
 )
 _OPPOSITE = (
     "This {dish} is nothing like the photo", "The {dish} was the opposite of what the picture shows",
     "The picture lies about this {dish}", "Do not trust the photo, the {dish} was the reverse",
-    "The {dish} tastes the contrary of how it looks", "Looks deceive, the {dish} was quite unlike the picture",
+    "The {dish} tastes nothing like it looks", "Looks deceive, the {dish} was quite unlike the picture",
     "The photo got this {dish} completely wrong", "Never believe this picture of the {dish}",
-    "The {dish} did not match its picture at all", "The photo misleads, the {dish} tastes the other way round",
+    "The {dish} did not match its picture at all", "The photo misleads, the {dish} was the other way round",
 )
-_WHEN = ("", "", "for lunch", "for dinner", "today", "this time", "this Friday", "after work", "at noon", "this week",
-         "once more", "before the film", "on my way home")
-_WHERE = ("", "", "at the corner place", "by the station", "at the market", "in the old town", "near the office",
-          "at my aunt's", "on the ground floor", "at the harbour", "with my sister", "with two friends")
+# Two things said, {a} of the dish and {b} of something else ...
+_BESIDE = (
+    "The {other} was {b}, but the {dish} was {a}", "The {dish} was {a}, but the {other} was {b}",
+    "While the {other} was {b}, the {dish} was {a}", "The {dish} was {a}, the {other} {b}",
+    "{b} {other}, {a} {dish}", "{a} {dish}, {b} {other}", "I thought the {dish} was {a} and the {other} {b}",
+    "We found the {other} {b} and the {dish} {a}", "The {dish} was {a}, unlike the {other}, which was {b}",
+    "Even though the {other} was {b}, my {dish} was {a}",
+)
+# ... or {a} said of the dish, and {b} denied.
+_DENIED = (
+    "The {dish} is not {b}, it is {a}", "This {dish} was not {b} but {a}", "My {dish} was {a}, not {b}",
+    "I would not call the {dish} {b}, I would call it {a}", "It is {a}, this {dish}, and not {b}",
+    "People say this {dish} is {b}, but no, it is {a}",
+)
+_WHERE = ("", "", "", "", "from the corner place", "at the station", "from the market", "in the old town",
+          "near the office", "at my aunt's", "at the hotel", "at the harbour", "from the food truck", "by the lake",
+          "at the airport", "at their other place")
+_WHEN = ("", "", "", "", " today", " this time", " on Friday", " last night", " again", " yesterday", " last week",
+         " on Sunday")
 
 
 def _article(word: str) -> str:
@@ -119,7 +164,52 @@ def _opinion(level: int, adjectives: dict[int, tuple[str, ...]], rng: np.random.
     return f"{_pick(rng, ADVERBS[level])} {words}" if rng.random() < 0.85 else words
 
 
-def write(kind: TextKind, dish: str, rng: np.random.Generator, unseen: bool = False) -> str:
+def _sentence(core: str, strong: bool, rng: np.random.Generator) -> str:
+    return core[0].upper() + core[1:] + ("!" if strong and rng.random() < 0.5 else ".")
+
+
+def twins(level: int, dish: str, rng: np.random.Generator, unseen: bool = False) -> tuple[str, str]:
+    """Write a two-sided text of a level, and its twin: the same words the other way round, of the opposite level.
+
+    Args:
+        level: -2, -1, 1 or 2, of what the first text says about the dish.
+        dish, rng, unseen: as for `write`.
+
+    Returns:
+        For example "The music was dull, but the soup was good." and "The music was good, but the soup was dull."
+
+    Raises:
+        ValueError: for a level that is none of the four.
+    """
+    if level not in (-2, -1, 1, 2):
+        raise ValueError(f"level is {level!r}, expected -2, -1, 1 or 2: of two sides one must be good, the other bad.")
+    good, bad = abs(level), -abs(level)
+    if rng.random() < 0.6:
+        words, form = (_UNSEEN_ANYWHERE if unseen else _ANYWHERE), _pick(rng, _BESIDE)
+        said = {side: _pick(rng, words[side]) for side in (good, bad)}
+        if rng.random() < 0.5:
+            said = {side: f"{_pick(rng, ADVERBS[side])} {word}" for side, word in said.items()}
+    else:
+        words, form = (UNSEEN_ADJECTIVES if unseen else ADJECTIVES), _pick(rng, _DENIED)
+        said = {side: _pick(rng, words[side]) for side in (good, bad)}
+    other = _pick(rng, _UNSEEN_THINGS if unseen else _THINGS)
+    cores = [form.format(dish=dish, other=other, a=said[a], b=said[-a]) for a in (level, -level)]
+    end = "!" if good == 2 and rng.random() < 0.5 else "."
+    first, second = (core[0].upper() + core[1:] + end for core in cores)
+    return first, second
+
+
+def words_of(text: str) -> list[str]:
+    """A text's words in their order, in small letters and without its marks."""
+    return re.findall(r"[\w']+", text.lower())
+
+
+def in_any_order(text: str, rng: np.random.Generator) -> str:
+    """The same words in an order that says nothing, and without the marks, which would tell where they stood."""
+    return " ".join(rng.permutation(words_of(text)).tolist())
+
+
+def write(kind: TextKind, dish: str, rng: np.random.Generator, unseen: bool = False, two_sided: bool = False) -> str:
     """Write one sentence about a dish.
 
     Args:
@@ -127,25 +217,28 @@ def write(kind: TextKind, dish: str, rng: np.random.Generator, unseen: bool = Fa
         dish: the dish's name, put into the sentence as it is.
         rng: where the choices come from; the same generator state gives the same sentence.
         unseen: take the adjectives that training never sees.
+        two_sided: say two things of which one is about the dish, see `twins`; for a kind with a feeling.
 
     Returns:
         The sentence, for example "The soup was a bit bland for lunch."
 
     Raises:
-        ValueError: for a kind that does not exist.
+        ValueError: for a kind that does not exist, and for two sides of one without a feeling.
     """
     if kind not in KINDS:
         raise ValueError(f"kind is {kind!r}, expected one of {KINDS}.")
+    if two_sided:
+        return twins(kind, dish, rng, unseen)[0]  # type: ignore[arg-type]  # it refuses what is no level
     adjectives = UNSEEN_ADJECTIVES if unseen else ADJECTIVES
+    where, when = _pick(rng, _WHERE), _pick(rng, _WHEN)
+    words = {"dish": f"{dish} {where}" if where else dish, "when": when}
     if kind == "same":
-        core = _pick(rng, _SAME).format(dish=dish)
+        core = _pick(rng, _SAME).format(**words)
     elif kind == "opposite":
-        core = _pick(rng, _OPPOSITE).format(dish=dish)
+        core = _pick(rng, _OPPOSITE).format(**words)
     elif kind == 0:
         adjective = _pick(rng, adjectives[0])
-        core = _pick(rng, _REMARKS).format(dish=dish, adj=adjective, an_adj=_article(adjective))
+        core = _pick(rng, _REMARKS).format(adj=adjective, an_adj=_article(adjective), **words)
     else:
-        core = _pick(rng, _OPINIONS).format(dish=dish, adj=_opinion(int(kind), adjectives, rng))
-    end = "!" if abs(kind if isinstance(kind, int) else 0) == 2 and rng.random() < 0.5 else "."
-    sentence = " ".join(part for part in (core, _pick(rng, _WHEN), _pick(rng, _WHERE)) if part)
-    return sentence[0].upper() + sentence[1:] + end
+        core = _pick(rng, _OPINIONS).format(adj=_opinion(int(kind), adjectives, rng), **words)
+    return _sentence(core, kind in (-2, 2), rng)

@@ -27,6 +27,7 @@ class Post:
     picture_level: int = 0  # what the picture shows: -2 (awful) to 2 (gorgeous)
     dish: str = ""
     reason: str = ""  # the rule that gave the label, in words
+    two_sided: bool = False  # whether the text says two things, of which the order of its words tells which counts
 
 
 class Posts(Protocol):

@@ -111,14 +111,18 @@ def post_table(conflict: float = 0.2, binary: bool = False) -> list[State]:
             for (kind, level, valence, relation, _), share in zip(states, shares) if share > 0]
 
 
-def ceiling(table: list[State], modalities: str = "both", label_noise: float = 0.0) -> float:
+def ceiling(table: list[State], modalities: str = "both", label_noise: float = 0.0,
+            two_sided: float = phrases.TWO_SIDED) -> float:
     """The best accuracy that any reader of the given modalities can reach: exact, not estimated.
 
     Args:
         table: the states, from `post_table`.
         modalities: ``"text"``, ``"image"``, ``"both"``, or ``"additive"`` for the best reader that scores the text
-            and the picture each by itself and adds the two scores (a linear head on concatenated features).
+            and the picture each by itself and adds the two scores (a linear head on concatenated features). Who reads
+            both sides but knows the text's words in no order is ``"any_order"``, and ``"text_any_order"`` without the
+            picture.
         label_noise: share of the labels that were replaced by one of the others.
+        two_sided: share of the texts with a feeling that have a twin of the same words, see `phrases.twins`.
 
     Returns:
         The Bayes accuracy, 0 to 1. For one modality or both: in each state that can be told apart, take the most
@@ -132,8 +136,15 @@ def ceiling(table: list[State], modalities: str = "both", label_noise: float = 0
     if modalities == "additive":
         return _best_additive(kinds, levels, joint)
     readings: dict[str, list[Any]] = {"text": kinds, "image": levels, "both": list(zip(kinds, levels))}
+    if modalities in ("any_order", "text_any_order"):  # of a text and its twin it cannot tell which is which
+        either = [f"{abs(kind)} or {-abs(kind)}" if isinstance(kind, int) and kind else kind for kind in kinds]
+        share = np.array([two_sided if words != kind else 0.0 for words, kind in zip(either, kinds)])[:, None]
+        joint = np.concatenate([joint * (1 - share), joint * share])
+        kinds, levels = kinds + either, levels * 2
+        readings = {"text_any_order": kinds, "any_order": list(zip(kinds, levels))}
     if modalities not in readings:
-        raise ValueError(f'modalities is {modalities!r}, expected "text", "image", "both" or "additive".')
+        raise ValueError(f'modalities is {modalities!r}, expected "text", "image", "both", "additive", "any_order" or '
+                         '"text_any_order".')
     told_apart: dict[Any, np.ndarray] = {}
     for reading, row in zip(readings[modalities], joint):
         told_apart[reading] = told_apart.get(reading, 0) + row

@@ -10,7 +10,7 @@ from helpers import drawn_in_words, generators
 from PIL import Image, ImageChops
 
 from mmsa_utils import BINARY_LABELS, LABELS, FoodPosts, SyntheticDataset, burger_example, judge, phrases, scenes
-from mmsa_utils.posts.food import SPLITS
+from mmsa_utils.posts.food import SPLITS, split_of
 
 N = 1500
 
@@ -20,7 +20,7 @@ def same_picture(first: Image.Image, second: Image.Image) -> bool:
 
 
 def same_post(first, second) -> bool:
-    fields = ("text", "label", "relation", "text_kind", "picture_level", "dish", "reason")
+    fields = ("text", "label", "relation", "text_kind", "picture_level", "dish", "reason", "two_sided")
     return all(getattr(first, f) == getattr(second, f) for f in fields) and same_picture(first.image, second.image)
 
 
@@ -57,7 +57,7 @@ def test_a_post_says_and_shows_its_state(monkeypatch):
         assert post.dish in post.text
         assert (post.label - 1, post.relation, post.reason) == judge(post.text_kind, post.picture_level)
         words = {-2: -2, -1: -1, 0: 0, 1: 1, 2: 2}.get(post.text_kind)
-        if words is not None and not re.search("not |hardly|far from", post.text):
+        if words is not None and not post.two_sided and not re.search("not |hardly|far from", post.text):
             assert any(re.search(rf"\b{word}\b", post.text) for word in phrases.ADJECTIVES[words])
 
 
@@ -69,6 +69,8 @@ def test_no_text_is_in_two_splits():
                      for post in posts} for split in SPLITS}
     for first, second in itertools.combinations(SPLITS, 2):
         assert not texts[first] & texts[second], (first, second)
+        bags = [{tuple(sorted(phrases.words_of(text))) for text in texts[split]} for split in (first, second)]
+        assert not bags[0] & bags[1], (first, second)  # nor a text's twin, of the same words
 
 
 def adjectives(words) -> set[str]:
@@ -88,7 +90,7 @@ def test_unseen_adjectives_and_dishes_are_never_seen():
         assert not words[split] & adjectives(phrases.UNSEEN_ADJECTIVES), split
     assert dishes["unseen"] == set(scenes.UNSEEN_DISHES)
     assert adjectives(phrases.UNSEEN_ADJECTIVES) <= words["unseen"]
-    frames = {"shared", "round"}  # "We shared ...", "... the other way round"
+    frames = {"fair"}  # "To be fair, ..."
     assert not words["unseen"] & adjectives(phrases.ADJECTIVES) - frames
 
 
@@ -101,6 +103,59 @@ def test_no_adjective_has_two_levels(words):
 def test_there_are_sixty_adjectives_a_valence():
     sizes = {level: len(words) for level, words in phrases.ADJECTIVES.items()}
     assert min(sizes[-2] + sizes[-1], sizes[0], sizes[1] + sizes[2]) >= 60
+
+
+# --- two sides in one text ---
+
+
+@pytest.mark.parametrize("unseen", [False, True])
+@pytest.mark.parametrize("level", [-2, -1, 1, 2])
+def test_twins_have_the_same_words_and_opposite_levels(level, unseen):
+    rng = np.random.default_rng(abs(level))
+    words = phrases.UNSEEN_ADJECTIVES if unseen else phrases.ADJECTIVES
+    for _ in range(200):
+        text, twin = phrases.twins(level, "soup", rng, unseen)
+        assert text != twin
+        assert sorted(phrases.words_of(text)) == sorted(phrases.words_of(twin))
+        assert split_of(text) == split_of(twin)
+        for said in (level, -level):  # both are said, each with a word of its level
+            assert any(re.search(rf"\b{word}\b", text.lower()) for word in words[said]), (text, said)
+
+
+@pytest.mark.parametrize("form", phrases._BESIDE + phrases._DENIED)
+def test_the_word_of_the_level_is_the_one_about_the_dish(form, monkeypatch):
+    monkeypatch.setattr(phrases, "_BESIDE", (form,))
+    monkeypatch.setattr(phrases, "_DENIED", (form,))
+    rng = np.random.default_rng(0)
+    for level in (2, -1):
+        text, twin = phrases.twins(level, "soup", rng)
+        for written, said in ((text, level), (twin, -level)):
+            pattern = re.escape(form).replace(r"\{dish\}", "soup").replace(r"\{other\}", r"\w+").replace(
+                r"\{a\}", r"(?P<a>.+?)").replace(r"\{b\}", r"(?P<b>.+?)")
+            found = re.fullmatch(pattern + "[.!]", written, re.IGNORECASE)
+            assert found["a"].lower().split()[-1] in phrases.ADJECTIVES[said], written
+            assert found["b"].lower().split()[-1] in phrases.ADJECTIVES[-said], written
+
+
+@pytest.mark.parametrize("level", [0, 3, "same", None, 1.5])
+def test_a_text_without_a_feeling_has_no_twin(level):
+    with pytest.raises(ValueError, match=r"level is .*: expected|level is .*, expected"):
+        phrases.twins(level, "soup", np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("options, share", [({}, 0.2), ({"two_sided": 0}, 0), ({"two_sided": 1}, 0.4955)])
+def test_one_text_in_five_is_two_sided(options, share):
+    posts = drawn_in_words(N, **options)
+    found = [post for post in posts if post.two_sided]
+    assert len(found) / N == pytest.approx(share, abs=3.5 * np.sqrt(share * (1 - share) / N) + 1e-9)
+    assert {post.text_kind for post in found} <= {-2, -1, 1, 2}
+
+
+def test_words_in_any_order_are_the_same_words_without_marks():
+    text = "Even though the wine was dire, my soup was great!"
+    mixed = phrases.in_any_order(text, np.random.default_rng(0))
+    assert sorted(mixed.split()) == sorted("even though the wine was dire my soup was great".split())
+    assert mixed.split() != text.lower().split()
 
 
 # --- one post ---

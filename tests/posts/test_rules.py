@@ -127,6 +127,26 @@ def test_a_reader_fitted_on_the_table_reaches_the_ceilings(options):
         assert reached == pytest.approx(posts.ceiling(modalities), abs=max(error, 1e-9)), modalities
 
 
+@pytest.mark.parametrize("two_sided", [0, 0.4, 1])
+@pytest.mark.parametrize("binary", [False, True])
+def test_a_reader_of_words_in_any_order_reaches_its_ceiling(binary, two_sided):
+    """It knows that a two-sided text says -2 and 2, or -1 and 1, and not which of them of the dish."""
+    posts, drawn = (make(1500, "test", binary=binary, two_sided=two_sided) for make in (FoodPosts, drawn_in_words))
+    joint, place = joint_of(posts.table, posts.label_noise), phrases.KINDS.index
+    by_text, labels = joint.sum(1), np.array([post.label for post in drawn])
+    answers: dict[str, list] = {"text_any_order": [], "any_order": []}
+    for post in drawn:
+        kinds = [post.text_kind, -post.text_kind] if post.two_sided else [post.text_kind]
+        answers["text_any_order"].append(sum(by_text[place(kind)] for kind in kinds).argmax())
+        answers["any_order"].append(sum(joint[place(kind), LEVELS.index(post.picture_level)] for kind in kinds).argmax())
+    for modalities, given in answers.items():
+        reached = (np.array(given) == labels).mean()
+        error = 4 * np.sqrt(reached * (1 - reached) / len(labels))
+        assert reached == pytest.approx(posts.ceiling(modalities), abs=max(error, 1e-9)), modalities
+    if not two_sided:
+        assert posts.ceiling("any_order") == posts.ceiling("both")
+
+
 def search_additive(joint: np.ndarray, tries: int, rng: np.random.Generator) -> float:
     """Hill climbing from many starts: whole-number picture scores; the text's best answer to each is exhaustive.
 

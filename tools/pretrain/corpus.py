@@ -1,4 +1,4 @@
-"""Unlabelled texts for pretraining the mini text encoders: generated food posts and the vaderSentiment archive.
+"""Unlabelled texts for pretraining the mini text encoders: generated food posts, WordNet, the vaderSentiment archive.
 
 `pretrain_texts` uses words and sentences only. The polarity groups of `ADJECTIVES` and the scores in the archive
 are for the probes of `text.py --evaluate`; nothing here hands them to pretraining.
@@ -137,6 +137,43 @@ PROBE_FRAMES = ["the {dish} we shared was {deg} {adj}", "our table thought the {
                 "a {adj} plate of {dish} tonight", "{dish} number two: {deg} {adj}", "that was one {adj} {dish}",
                 "my {dish} turned up {adj}", "they gave us a {deg} {adj} {dish}", "the {dish} struck me as {adj}"]
 
+# Two things said, {a} of the food and {b} of something else: pretraining's own wordings. None of them is the course's,
+# nor a probe's. The two words are drawn apart from each other: nothing in them tells good from bad.
+_BESIDE = """the {thing} was {b} and the {dish} was {a}|the {dish} was {a} and the {thing} was {b}|{dish}: {a}. {thing}: {b}.
+{thing}: {b}, {dish}: {a}|the {dish} tasted {a}, yet the {thing} felt {b}|the {thing} is {b} although their {dish} is {a}
+although the {thing} seemed {b}, the {dish} seemed {a}|although the {dish} seemed {a}, the {thing} seemed {b}
+{a} {dish} and {b} {thing}|{b} {thing} and {a} {dish}|we had {a} {dish} with {b} {thing}|{b} {thing} with {a} {dish}
+the {thing} could be called {b}, the {dish} rather {a}|the {dish} could be called {a}, the {thing} rather {b}
+they have a {b} {thing} and a {a} {dish}|they have a {a} {dish} and a {b} {thing}
+i came for the {dish}, which was {a}, and stayed despite the {thing}, which was {b}
+i came for the {thing}, which was {b}, and stayed despite the {dish}, which was {a}
+how {b} the {thing}, how {a} the {dish}|how {a} the {dish}, how {b} the {thing}
+my wife called the {thing} {b}; i called the {dish} {a}|my wife called the {dish} {a}; i called the {thing} {b}
+the {dish}? {a}. the {thing}? {b}.|the {thing}? {b}. the {dish}? {a}.|apart from the {b} {thing} this was {a} {dish}
+a {b} {thing} cannot change that the {dish} is {a}|a {a} {dish} cannot change that the {thing} is {b}
+{a} is the word for the {dish}, {b} the word for the {thing}|{b} is the word for the {thing}, {a} the word for the {dish}
+only the {dish} was {a}, the {thing} was simply {b}|only the {thing} was {b}, the {dish} was simply {a}
+{dish} was {a} {thing} was {b}|{thing} was {b} {dish} was {a}|you get {a} {dish} in a place whose {thing} is {b}"""
+_BESIDE = _BESIDE.replace("\n", "|").split("|")
+# {a} said of the food, and {b} denied.
+_DENIED = """not {b}, the {dish} is {a}|the {dish} is {a} and not {b}|the {dish} is anything but {b}, it tastes {a}
+far from {b}, this {dish} is {a}|i expected {b} {dish} and got {a} {dish}|instead of {b} the {dish} came out {a}
+nobody would say {b}, everybody says {a} about this {dish}|{a} rather than {b}, this {dish}|{dish} that is {a}, never {b}
+they promised {b} {dish}, we ate {a} {dish}|the {dish} was {a}; {b} it was not|{b} it was not; the {dish} was {a}
+this is {a} {dish}, not {b} {dish}|this is not {b} {dish}, this is {a} {dish}|{b}? no! the {dish} is {a}
+you could not say {b}, you could only say {a} of this {dish}|we found it {a} and by no means {b}, that {dish}
+it isn't {b}, the {dish}, it's {a}|it's {a}, the {dish}, it isn't {b}|never {b}, always {a}: the {dish} here"""
+_DENIED = _DENIED.replace("\n", "|").split("|")
+# The probe's, held back from pretraining.
+BESIDE_PROBE = ["the {thing} turned out {b}, the {dish} however turned out {a}", "{a} {dish} next to {b} {thing}",
+                "say what you like about the {b} {thing}, that {dish} was {a}", "the {thing} was {b}, the {dish} {a}",
+                "the {dish} was {a}, but the {thing} {b}"]
+DENIED_PROBE = ["don't call this {dish} {b}, call it {a}", "is the {dish} {b}? no, {a}",
+                "the {dish} is not {b}, it is {a}", "that {dish} is {a}, it is not {b}"]
+GRAMMAR["thing"] = """service|staff|waitress|waiter|atmosphere|music|decor|view|room|toilet|parking|price|crowd|bar|coffee
+terrace|garden|photo|picture|wifi|queue|host|weather|company|hotel|bus ride|table|cutlery|lighting|wine""".replace(
+    "\n", "|").split("|")
+
 _SLOT = re.compile(r"\{(\w+)\}")
 # The archive's word list contains slurs. They are of no use here and would end up as entries of a public vocabulary.
 _LEFT_OUT = re.compile(r"^(nigg|fag|cunt|whor|slut|retard|dyke|homo|bitch|rape|raping|rapist|fuck|motherf|mf|cock|pussy|"
@@ -179,11 +216,55 @@ def _members(sdist: Path) -> tuple[list[str], dict[str, list[str]]]:
     return lexicon, texts
 
 
-def pretrain_texts(sdist: Path, seed: int) -> list[str]:
+def own_words() -> list[str]:
+    """The adjectives, as one list."""
+    return sorted({word for group in ADJECTIVES.values() for word in group})
+
+
+def bound_texts(count: int, seed: int) -> tuple[list[str], np.ndarray]:
+    """Texts that say two things, and which word is said of what.
+
+    Returns:
+        The texts, and (count, 3) indices into `own_words`: said of the food, of another thing, denied; -1 where nothing
+        is.
+    """
+    rng = np.random.default_rng(seed)
+    words, texts, said = own_words(), [], np.full((count, 3), -1)
+    for i in range(count):
+        a, b = rng.choice(len(words), 2, replace=False)
+        denied = rng.random() < 0.45
+        frames = _DENIED if denied else _BESIDE
+        degrees = [f"{{deg}} {words[k]}" if rng.random() < 0.25 else words[k] for k in (a, b)]
+        frame = frames[rng.integers(len(frames))].replace("{a}", degrees[0]).replace("{b}", degrees[1])
+        texts.append(fill(frame, rng, "", words))
+        said[i, 0], said[i, 2 if denied else 1] = a, b
+    return texts, said
+
+
+def wordnet_texts(folder: Path, definitions: int, seed: int) -> list[str]:
+    """The examples of WordNet's glosses, and as many of its definitions; slurs left out.
+
+    Args:
+        folder: with WordNet's data.noun, data.verb, data.adj and data.adv.
+    """
+    examples, meanings = [], []
+    for part in ("noun", "verb", "adj", "adv"):
+        for line in (folder / f"data.{part}").read_text(encoding="utf-8").splitlines():
+            if line.startswith("  "):  # the licence
+                continue
+            gloss = line.split(" | ", 1)[1]
+            examples += [text.strip() for text in re.findall(r'"([^"]{8,160})"', gloss)]
+            meanings += [text.strip() for text in re.sub(r'"[^"]*"', "", gloss).split(";") if 20 < len(text) < 120]
+    rng = np.random.default_rng(seed)
+    chosen = examples + [meanings[i] for i in rng.permutation(len(meanings))[:definitions]]
+    return [text for text in chosen if not any(_LEFT_OUT.match(word) for word in re.findall(r"[a-z]+", text.lower()))]
+
+
+def pretrain_texts(sdist: Path, wordnet: Path, seed: int) -> list[str]:
     """All texts for pretraining, shuffled and without repeats: no label, no score, none of the archive's tweets."""
     rng = np.random.default_rng(seed)
     lexicon, archive = _members(sdist)
-    own = sorted({word for group in ADJECTIVES.values() for word in group})
+    own = own_words()
     snippets = [html.unescape(line.split("\t")[2]).replace("''", '"')
                 for name in ("amazonReviewSnippets", "movieReviewSnippets", "nytEditorialSnippets")
                 for line in archive[name] if line.count("\t") >= 2]
@@ -191,13 +272,13 @@ def pretrain_texts(sdist: Path, seed: int) -> list[str]:
     words = {w for w in lexicon if re.fullmatch(r"[a-z][a-z'-]{2,}", w)} | {w for w in counts if counts[w] >= 3}
     texts = list(own)
     for word in own:
-        texts += [fill("{review}", rng, word, own) for _ in range(50)]
+        texts += [fill("{review}", rng, word, own) for _ in range(35)]
         texts += [fill("{about}", rng, word, own) for _ in range(2)]
     for word in sorted(w for w in words.difference(own) if not _LEFT_OUT.match(w)):
         texts += [fill("{lex}", rng, word, own) for _ in range(3)]
     for kind, count in (("plain", 5000), ("verdict", 4000), ("same", 4500), ("opp", 4500)):
         texts += [fill("{" + kind + "}", rng, own[rng.integers(len(own))], own) for _ in range(count)]
-    texts += snippets
+    texts += snippets + wordnet_texts(wordnet, 30_000, seed)
     texts = list(dict.fromkeys(text for text in texts if text.strip()))
     return [texts[i] for i in rng.permutation(len(texts))]
 
@@ -214,6 +295,27 @@ def probe_posts(seed: int, per_word: int = 5) -> tuple[list[str], np.ndarray, np
                 levels.append(level)
                 folds.append(i % 5)
     return texts, np.array(levels), np.array(folds)
+
+
+def probe_twins(denied: bool, count: int, seed: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Pairs of twins in held-back wordings, whether the good word is the one said of the food, and a fold by word.
+
+    The folds' words are apart: a probe fitted on the others has met neither word of a text.
+    """
+    rng = np.random.default_rng(seed)
+    folds = [[[word for i, word in enumerate(ADJECTIVES[level]) if "-" not in word and i % 5 == fold]
+              for level in (-2, 2)] for fold in range(5)]
+    texts, labels, fold_of = [], [], []
+    for i in range(count // 2):
+        words = [group[rng.integers(len(group))] for group in folds[i % 5]]
+        frames = DENIED_PROBE if denied else BESIDE_PROBE
+        frame, state = frames[rng.integers(len(frames))], rng.bit_generator.state
+        for good in (0, 1):
+            rng.bit_generator.state = state
+            texts.append(fill(frame.replace("{a}", words[good]).replace("{b}", words[1 - good]), rng, "", words))
+            labels.append(good)
+            fold_of.append(i % 5)
+    return texts, np.array(labels), np.array(fold_of)
 
 
 def tweets(sdist: Path) -> tuple[list[str], np.ndarray]:

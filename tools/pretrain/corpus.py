@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmsa_utils.posts import phrases
+
 # Grouped by level (-2 strong negative ... 2 strong positive) for the probes. Pretraining sees one shuffled list.
 ADJECTIVES: dict[int, list[str]] = {
     2: """amazing awesome astonishing breathtaking brilliant delectable delicious delightful divine dreamy dazzling
@@ -137,39 +139,32 @@ PROBE_FRAMES = ["the {dish} we shared was {deg} {adj}", "our table thought the {
                 "a {adj} plate of {dish} tonight", "{dish} number two: {deg} {adj}", "that was one {adj} {dish}",
                 "my {dish} turned up {adj}", "they gave us a {deg} {adj} {dish}", "the {dish} struck me as {adj}"]
 
-# Two things said, {a} of the food and {b} of something else: pretraining's own wordings. None of them is the course's,
-# nor a probe's. The two words are drawn apart from each other: nothing in them tells good from bad.
-_BESIDE = """the {thing} was {b} and the {dish} was {a}|the {dish} was {a} and the {thing} was {b}|{dish}: {a}. {thing}: {b}.
-{thing}: {b}, {dish}: {a}|the {dish} tasted {a}, yet the {thing} felt {b}|the {thing} is {b} although their {dish} is {a}
-although the {thing} seemed {b}, the {dish} seemed {a}|although the {dish} seemed {a}, the {thing} seemed {b}
-{a} {dish} and {b} {thing}|{b} {thing} and {a} {dish}|we had {a} {dish} with {b} {thing}|{b} {thing} with {a} {dish}
-the {thing} could be called {b}, the {dish} rather {a}|the {dish} could be called {a}, the {thing} rather {b}
-they have a {b} {thing} and a {a} {dish}|they have a {a} {dish} and a {b} {thing}
-i came for the {dish}, which was {a}, and stayed despite the {thing}, which was {b}
-i came for the {thing}, which was {b}, and stayed despite the {dish}, which was {a}
-how {b} the {thing}, how {a} the {dish}|how {a} the {dish}, how {b} the {thing}
-my wife called the {thing} {b}; i called the {dish} {a}|my wife called the {dish} {a}; i called the {thing} {b}
-the {dish}? {a}. the {thing}? {b}.|the {thing}? {b}. the {dish}? {a}.|apart from the {b} {thing} this was {a} {dish}
-a {b} {thing} cannot change that the {dish} is {a}|a {a} {dish} cannot change that the {thing} is {b}
-{a} is the word for the {dish}, {b} the word for the {thing}|{b} is the word for the {thing}, {a} the word for the {dish}
-only the {dish} was {a}, the {thing} was simply {b}|only the {thing} was {b}, the {dish} was simply {a}
-{dish} was {a} {thing} was {b}|{thing} was {b} {dish} was {a}|you get {a} {dish} in a place whose {thing} is {b}"""
-_BESIDE = _BESIDE.replace("\n", "|").split("|")
-# {a} said of the food, and {b} denied.
-_DENIED = """not {b}, the {dish} is {a}|the {dish} is {a} and not {b}|the {dish} is anything but {b}, it tastes {a}
-far from {b}, this {dish} is {a}|i expected {b} {dish} and got {a} {dish}|instead of {b} the {dish} came out {a}
-nobody would say {b}, everybody says {a} about this {dish}|{a} rather than {b}, this {dish}|{dish} that is {a}, never {b}
-they promised {b} {dish}, we ate {a} {dish}|the {dish} was {a}; {b} it was not|{b} it was not; the {dish} was {a}
-this is {a} {dish}, not {b} {dish}|this is not {b} {dish}, this is {a} {dish}|{b}? no! the {dish} is {a}
-you could not say {b}, you could only say {a} of this {dish}|we found it {a} and by no means {b}, that {dish}
-it isn't {b}, the {dish}, it's {a}|it's {a}, the {dish}, it isn't {b}|never {b}, always {a}: the {dish} here"""
-_DENIED = _DENIED.replace("\n", "|").split("|")
+# Two things said, {a} of the food and {b} of something else, or {b} denied. The two words are drawn apart from each other:
+# nothing in them tells good from bad.
+_TWO_SIDED_TEXT = """
+say: {np} {be2} {w}|{np} {be2} {w}|{np}: {w}|i found {np} {w}|{i2} thought {np} {w}|{np} {be2} what i call {w}|{np} could be called {w}|{w} is the word for {np}|{i2} called {np} {w}|how {w} {np} {be2}|{np}? {w}|they have a {w} {n}|we had {w} {n}|{w} {n}|a {w} {n}|such a {w} {n}|what a {w} {n}|{np}, which {be2} {w}|everything about {np} {be2} {w}|{np} {w}|you get {w} {n}|i remember the {w} {n}|there was a {w} {n}
+joint: {1}, but {2}|{1}, {2}|{1}; {2}|{1}. {2}|{1} and {2}|{1}, and {2}|{1} while {2}|{1}, while {2}|{1} although {2}|although {1}, {2}|even if {1}, {2}|{1}, yet {2}|{1}, however {2}|{1}, only {2}|{1} with {2}|{1} despite {2}|{1} in spite of {2}|despite {1}, {2}|{1} but {2}|{1} - {2}|{1} though {2}|{1}, at least {2}|{1}. still, {2}|{1}, whereas {2}|not only {1}, also {2}|first {1}, then {2}|{1}, i know, but {2}|{1}, said my wife, {2}
+np2: the {n}|the {n}|the {n}|their {n}|this {n}|that {n}|our {n}|my {n}
+be2: is|was|was|seemed|felt|turned out|has been|looked|seems|will be|must be
+i2: i|we|everyone|{person}|my friends|people
+deny: {it} {benot} {w}|{it} {benot} {w}|not {w}|{it} {be2} not {w}|{it} {be2} anything but {w}|{it} {be2} far from {w}|by no means {w}|nobody called {it} {w}|never {w}|{it} {be2} never {w}|i cannot say {w}|do not say {w}|you could not call {it} {w}|i never found {it} {w}|without being {w}|no, not {w}|hardly {w}|{it} {be2} less than {w}|i would never say {it} {be2} {w}|who said {w}|{it} {be2} by no means {w}|nothing {w} about {it}
+claim: {it} {be2} {w}|{it} {be2} {w}|{w}|just {w}|{it} {be2} simply {w}|i call {it} {w}|say {w}|rather {w}|i found {it} {w}|everybody called {it} {w}|always {w}|it's {w}|{w}, yes|i would say {w}|{it} tasted {w}|nothing but {w}|{w} {n}
+denied: {1}, {2}|{1}, but {2}|{1} but {2}|{1}; {2}|{1}. {2}|{1}, no, {2}|{1} - {2}|{1}? {2}|{1}: {2}|{1}, instead {2}|{1}. on the contrary, {2}|{1} and {2}
+benot: is not|isn't|was not|wasn't|isn't|wasn't|is no way|did not seem|does not look|never was
+swap: {they} said {w}, {i2} say {v}|expected {w} {n}, got {v} {n}|instead of {w} {n} we ate {v} {n}|{v} rather than {w}, {np}|{np} {be2} {v} rather than {w}|{v}, not {w}, {np}|{np} {be2} {v}, not {w}|more {v} than {w}, {np}|{np} {be2} {v} and not {w}|not {w} {n} but {v} {n}|{np} went from {w} to {v}|i take back {w}, {np} {be2} {v}|if you think {np} {be2} {w}, you are wrong: {v}|{np} used to be {w}, now it {be2} {v}|some say {w}; {np} {be2} {v}|{w}? no! {np} {be2} {v}
+they: they|the menu|the waiter|a friend|the review
+"""
+_TWO_SIDED = {name: body.split("|") for name, body in
+              (line.split(": ", 1) for line in _TWO_SIDED_TEXT.strip().split("\n"))}
 # The probe's, held back from pretraining.
 BESIDE_PROBE = ["the {thing} turned out {b}, the {dish} however turned out {a}", "{a} {dish} next to {b} {thing}",
                 "say what you like about the {b} {thing}, that {dish} was {a}", "the {thing} was {b}, the {dish} {a}",
                 "the {dish} was {a}, but the {thing} {b}"]
 DENIED_PROBE = ["don't call this {dish} {b}, call it {a}", "is the {dish} {b}? no, {a}",
                 "the {dish} is not {b}, it is {a}", "that {dish} is {a}, it is not {b}"]
+# What a composed wording must not be: the probes' and the course's own.
+_HELD_BACK = {*BESIDE_PROBE, *DENIED_PROBE, *(
+    form.lower().replace("{other}", "{thing}") for form in phrases._BESIDE + phrases._DENIED)}
 GRAMMAR["thing"] = """service|staff|waitress|waiter|atmosphere|music|decor|view|room|toilet|parking|price|crowd|bar|coffee
 terrace|garden|photo|picture|wifi|queue|host|weather|company|hotel|bus ride|table|cutlery|lighting|wine""".replace(
     "\n", "|").split("|")
@@ -221,6 +216,34 @@ def own_words() -> list[str]:
     return sorted({word for group in ADJECTIVES.values() for word in group})
 
 
+def _composed(denied: bool, rng: np.random.Generator) -> str:
+    """A wording with {a} said of the food, and {b} of another thing or denied; a fresh one nearly every time."""
+    def one(name: str, **slots: str) -> str:
+        options = _TWO_SIDED[name]
+        found = options[rng.integers(len(options))]
+        for slot, value in slots.items():
+            found = found.replace("{" + slot + "}", value)
+        while (slot := re.search(r"\{(be2|i2|np2|they|benot)\}", found)):
+            found = found.replace(slot[0], one(slot[1]), 1)
+        return found
+
+    food = one("np2").replace("{n}", "{dish}")
+    if not denied:
+        other = one("np2").replace("{n}", "{thing}")
+        parts = [one("say", np=food, n="{dish}", w="{a}"), one("say", np=other, n="{thing}", w="{b}")]
+        first, second = parts if rng.random() < 0.5 else parts[::-1]
+        return one("joint", **{"1": first, "2": second})
+    if rng.random() < 0.4:
+        return one("swap", np=food, n="{dish}", w="{b}", v="{a}")
+    said, unsaid = ("it", food) if rng.random() < 0.5 else (food, "it")
+    if rng.random() < 0.3:
+        said = unsaid = food
+    parts = [one("deny", it=unsaid, n="{dish}", w="{b}"), one("claim", it=said, n="{dish}", w="{a}")]
+    first, second = parts if rng.random() < 0.5 else parts[::-1]
+    form = one("denied", **{"1": first, "2": second})
+    return form if "{dish}" in form else f"{form}, {food}"
+
+
 def bound_texts(count: int, seed: int) -> tuple[list[str], np.ndarray]:
     """Texts that say two things, and which word is said of what.
 
@@ -230,14 +253,17 @@ def bound_texts(count: int, seed: int) -> tuple[list[str], np.ndarray]:
     """
     rng = np.random.default_rng(seed)
     words, texts, said = own_words(), [], np.full((count, 3), -1)
-    for i in range(count):
+    while len(texts) < count:
         a, b = rng.choice(len(words), 2, replace=False)
-        denied = rng.random() < 0.45
-        frames = _DENIED if denied else _BESIDE
-        degrees = [f"{{deg}} {words[k]}" if rng.random() < 0.25 else words[k] for k in (a, b)]
-        frame = frames[rng.integers(len(frames))].replace("{a}", degrees[0]).replace("{b}", degrees[1])
-        texts.append(fill(frame, rng, "", words))
-        said[i, 0], said[i, 2 if denied else 1] = a, b
+        denied = rng.random() < 0.5
+        frame = _composed(denied, rng)
+        if frame in _HELD_BACK:
+            continue
+        if rng.random() < 0.5:
+            frame += rng.choice([".", "!", "..."])
+        degrees = [f"{{deg}} {words[k]}" if rng.random() < 0.2 else words[k] for k in (a, b)]
+        said[len(texts), 0], said[len(texts), 2 if denied else 1] = a, b
+        texts.append(fill(frame.replace("{a}", degrees[0]).replace("{b}", degrees[1]), rng, "", words))
     return texts, said
 
 

@@ -35,9 +35,9 @@ ROOT = Path(__file__).resolve().parents[2]
 TEACHER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MAX_LENGTH = 48
 WIDTH, HEADS, INNER, LAYERS, VOCAB = 128, 4, 256, 4, 10_000
-BERT_EPOCHS, DISTILBERT_EPOCHS = 2, 2
-BATCH, BOUND_BATCH, MASKED_BATCH = 128, 64, 32
-BOUND = 60_000  # texts that say two things
+BERT_EPOCHS, DISTILBERT_EPOCHS = 3, 2
+BATCH, BOUND_BATCH, MASKED_BATCH = 128, 64, 64
+BOUND = 150_000  # texts that say two things
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -292,7 +292,7 @@ def learn(model: nn.Module, rows: list[list[int]], targets: np.ndarray, bound_ro
             states = encode(input_ids=hidden_ids, attention_mask=some_mask).last_hidden_state[chosen]
             guessing = F.cross_entropy(predictions(model, states), some_ids[chosen]) if chosen.any() else 0 * naming
             optimizer.zero_grad()
-            (loss + 0.2 * naming + 0.1 * guessing).backward()
+            (loss + 0.2 * naming + 0.4 * guessing).backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             schedule.step()

@@ -35,10 +35,10 @@ WIDTH = 128  # of a feature
 MARKS = ("mould", "flies", "leaves", "sparkles", "steam")
 MOST = np.array([8, 4, 9, 5, 3], dtype=np.float32)  # the highest count of each mark
 DRAWN, ABSTRACT, TAUGHT = 24_000, 0.4, 2_500  # drawn pictures, share of abstract food, how many the teacher sees
-CROPS, TABLES_OF_FOUR = 8, 6_000  # crops of each photograph; pictures with four dishes
+CROPS, TABLES_OF_FOUR = 14, 6_000  # crops of each photograph; pictures with four dishes
 COMPONENTS = 160  # of the teacher's features of photographs
-STEPS = {"resnet18": 3_500, "vit": 3_500}
-BATCH, PHOTO_BATCH, FOUR_BATCH, RATE = 64, 64, 16, {"resnet18": 3e-3, "vit": 1.5e-3}
+STEPS = {"resnet18": 4_000, "vit": 4_000}
+BATCH, PHOTO_BATCH, FOUR_BATCH, RATE = 48, 96, 12, {"resnet18": 3e-3, "vit": 1.5e-3}
 WEIGHTS = Path(__file__).resolve().parents[2] / "mmsa_utils" / "weights"
 EMOJI_FONT = "/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf"  # Debian: `fonts-noto-color-emoji`
 
@@ -232,9 +232,13 @@ def teacher_features(pictures: np.ndarray, components: int = 48, size: int = 128
             with torch.autocast("cpu", torch.bfloat16):
                 found.append(teacher.extract_features(x).float().mean((2, 3)))
     features = torch.cat(found)
-    features = (features - features.mean(0)) / (features.std(0) + 1e-3)
-    u, s, _ = torch.linalg.svd(features, full_matrices=False)
-    main = u[:, :components] * s[:components].sqrt()  # the root: let the smaller components count for something
+    return main_components((features - features.mean(0)) / (features.std(0) + 1e-3), components)
+
+
+def main_components(features: torch.Tensor, count: int) -> np.ndarray:
+    """(n, features) to (n, count): the main components, of standard deviation 1 together."""
+    u, s, _ = torch.linalg.svd(features - features.mean(0), full_matrices=False)
+    main = u[:, :count] * s[:count].sqrt()  # the root: let the smaller components count for something
     return (main / main.std()).numpy()
 
 
@@ -257,6 +261,7 @@ def make_real(work: Path, photos: Path) -> dict[str, np.ndarray]:
     tables = [table_of_four(rng) for _ in tqdm(range(TABLES_OF_FOUR), desc="tables of four")]
     counts, dials, dish = describe([scene for _, scenes, _ in tables for scene in scenes])
     data = {"photos": small, "photo_teacher": teacher_features(large, COMPONENTS, 192),
+            "colours": main_components(torch.from_numpy(colour_histogram(small)).float(), 24),
             "items": np.tile(items, CROPS), "four": np.stack([picture for picture, _, _ in tables]),
             "boxes": np.stack([boxes for _, _, boxes in tables]), "four_counts": counts, "four_dials": dials,
             "four_dish": dish}
@@ -349,13 +354,14 @@ def place_waves(side: int) -> torch.Tensor:
 
 
 def shelves(network: nn.Module, heads: nn.ModuleDict, real: dict, rng: np.random.Generator) -> dict:
-    """The losses of a batch of photographs: what the teacher sees, which item it is."""
+    """The losses of a batch of photographs: what the teacher sees, their colours, which item it is."""
     rows = rng.integers(0, len(real["photos"]), PHOTO_BATCH)
     x = vary(to_pixels(torch.from_numpy(real["photos"][rows])), rng)
     f = feature(network, x)
     wanted, items = torch.from_numpy(real["photo_teacher"][rows]), torch.from_numpy(real["items"][rows])
-    return {"photo": F.mse_loss(heads["photo"](f), wanted), "item": 0.3 * F.cross_entropy(
-        heads["item"](f), items, label_smoothing=0.1)}
+    return {"photo": 2 * F.mse_loss(heads["photo"](f), wanted),
+            "colours": F.mse_loss(heads["colours"](f), torch.from_numpy(real["colours"][rows])),
+            "item": 0.3 * F.cross_entropy(heads["item"](f), items, label_smoothing=0.1)}
 
 
 def four_dishes(network: nn.Module, heads: nn.ModuleDict, real: dict, rng: np.random.Generator) -> dict:
@@ -380,7 +386,8 @@ def pretrain(name: str, data: dict[str, np.ndarray], real: dict[str, np.ndarray]
         "counts": nn.Linear(WIDTH, len(MARKS)), "there": nn.Linear(WIDTH, len(MARKS)), "dials": nn.Linear(WIDTH, 5),
         "dish": nn.Linear(WIDTH, len(TRAIN_DISHES)), "table": nn.Linear(WIDTH, len(TABLES)),
         "teacher": nn.Linear(WIDTH, data["teacher"].shape[1]), "guide": nn.Linear(WIDTH, WIDTH),
-        "photo": nn.Linear(WIDTH, real["photo_teacher"].shape[1]), "item": nn.Linear(WIDTH, real["items"].max() + 1),
+        "photo": nn.Linear(WIDTH, real["photo_teacher"].shape[1]),
+        "colours": nn.Linear(WIDTH, real["colours"].shape[1]), "item": nn.Linear(WIDTH, real["items"].max() + 1),
         "four_counts": nn.Linear(WIDTH, len(MARKS)), "four_there": nn.Linear(WIDTH, len(MARKS)),
         "four_dials": nn.Linear(WIDTH, 5), "four_dish": nn.Linear(WIDTH, len(TRAIN_DISHES))})
     if name == "vit":

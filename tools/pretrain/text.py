@@ -292,7 +292,7 @@ def learn(model: nn.Module, rows: list[list[int]], targets: np.ndarray, bound_ro
             states = encode(input_ids=hidden_ids, attention_mask=some_mask).last_hidden_state[chosen]
             guessing = F.cross_entropy(predictions(model, states), some_ids[chosen]) if chosen.any() else 0 * naming
             optimizer.zero_grad()
-            (loss + 0.2 * naming + 0.4 * guessing).backward()
+            (loss + 0.2 * naming + 0.2 * guessing).backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             schedule.step()

@@ -24,7 +24,8 @@ test: $(READY) ## set up, then the unit tests and every notebook against its sto
 	$(PY) -m pytest notebooks tests -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300
 
 lab: $(READY) ## open JupyterLab on the first notebook
-	$(PY) -m jupyterlab notebooks/00_start_here.ipynb
+	@[ "$$(id -u 2>/dev/null)" != 0 ] || echo "make: JupyterLab does not start for root, as its pages could change all of the machine: use an account of your own." >&2
+	$(PY) tools/notebooks/lab.py notebooks/00_start_here.ipynb
 
 dashboard: $(READY) ## serve the page on which a text and a picture are read, to this machine alone
 	$(PY) -m mmsa_utils dashboard
@@ -58,6 +59,6 @@ $(READY): pyproject.toml constraints.txt
 	  echo "make: '$(PYTHON)' cannot make a virtual environment." >&2; \
 	  echo "      On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@echo "Installing what constraints.txt pins into .venv (the first time: a few minutes)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,dashboard,docs,test,dev]"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,dashboard,heic,onnx,docs,test,dev]"
 	@$(PY) -c "import matplotlib.font_manager"  # builds its cache now, and no notebook has to say that it does
 	@touch $@

@@ -6,26 +6,35 @@ MathML, which browsers draw themselves, the letters are the system's own, and th
 
 from __future__ import annotations
 
+import html
 import inspect
-import json
 import re
+import shutil
+import sys
+import textwrap
 from importlib import metadata
 from pathlib import Path
 
+import nbformat
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.util.inspect import stringify_signature
 
 DOCS = Path(__file__).parent
+sys.path.append(str(DOCS.parent / "tools" / "notebooks"))
+
+from execute import normalise  # noqa: E402
+
 SETUP = "colab-setup"  # the id of the setup cell that tools/publish/colab.py writes into every notebook
 NAME = re.compile(r"[A-Za-z_][\w.]*")
 
 project = "Multimodal sentiment analysis, step by step"
 author = "the mmsa-utils authors"
 version = metadata.version("mmsa-utils")
+SUMMARY = metadata.metadata("mmsa-utils")["Summary"]
 language = "en"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx_copybutton", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
 include_patterns = ["docs/**", "notebooks/**", "README.md", "CONTRIBUTING.md", "mmsa_utils/weights/*/README.md"]
 exclude_patterns = [".*", "**/.*", "build", "dist", "docs/_*"]  # folders that are not even looked into
 root_doc = "docs/index"
@@ -34,6 +43,8 @@ templates_path = [str(DOCS / "_templates")]  # Sphinx and autosummary disagree o
 nb_execution_mode = "off"
 nb_merge_streams = True
 nb_code_prompt_show = nb_code_prompt_hide = "Set-up for Google Colab"  # the only cell that is folded
+copybutton_selector = ".cell_input pre, div.highlight-python pre, div.highlight-console pre, div.highlight-default pre"
+copybutton_prompt_text = "$ "  # of a console: only what is typed after it is copied
 myst_enable_extensions = ["dollarmath"]
 myst_update_mathjax = False  # it is not used
 myst_heading_anchors = 3  # every heading down to ### can be linked to by GitHub's name for it: glossary.md#logit
@@ -63,19 +74,40 @@ pygments_dark_style = "a11y-high-contrast-dark"
 
 
 def prepare_notebook(app, docname: str, source: list[str]) -> None:
-    """Hand each stored figure's alt text on: notebooks keep it with the output, where JupyterLab and nbconvert look,
-    myst-nb asks the cell for it. And fold the setup cell, the same in all, which is for Colab alone."""
+    """A notebook as `make notebooks` stores it, wherever it was run: the explorers are pictures, and what an editor
+    keeps of its widgets, which would be looked for in the internet, is gone. Each figure's alt text is handed on:
+    notebooks keep it with the output, where JupyterLab and nbconvert look, myst-nb asks the cell for it. And the setup
+    cell, the same in all, which is for Colab alone, is folded."""
     if not str(app.env.doc2path(docname)).endswith(".ipynb"):
         return
-    book = json.loads(source[0])
-    for cell in book["cells"]:
+    book = normalise(nbformat.reads(source[0], as_version=4))
+    for cell in book.cells:
         for output in cell.get("outputs", ()):
             alt = output.get("metadata", {}).get("image/png", {}).get("alt")
             if alt:
-                cell["metadata"]["mystnb"] = {"image": {"alt": alt}}
+                cell.metadata["mystnb"] = {"image": {"alt": alt}}
         if cell.get("id") == SETUP:
-            cell["metadata"]["tags"] = ["hide-input"]
-    source[0] = json.dumps(book)
+            cell.metadata["tags"] = ["hide-input"]
+    source[0] = nbformat.writes(book)
+
+
+def prepare_page(app, pagename: str, templatename: str, context: dict, doctree) -> None:
+    """Every page says what it is about, by its first paragraph, and a notebook's page leads to the notebook itself."""
+    words = next((node.astext() for node in doctree.findall(nodes.paragraph)), "") if doctree else ""
+    words = " ".join(words.split()) or SUMMARY
+    context["description"] = textwrap.shorten(words, 200, placeholder=" …")
+    context["metatags"] = (f'{context.get("metatags", "")}\n'
+                           f'<meta name="description" content="{html.escape(context["description"])}">')
+    source = Path(app.env.doc2path(pagename)) if doctree else None
+    context["notebook"] = source.name if source and source.suffix == ".ipynb" else None
+
+
+def copy_notebooks(app, exception) -> None:
+    """Each notebook beside its page, as it is stored."""
+    for name in () if exception else app.env.found_docs:
+        source = Path(app.env.doc2path(name))
+        if source.suffix == ".ipynb":
+            shutil.copyfile(source, Path(app.outdir, f"{name}.ipynb"))
 
 
 def prepare_docstring(app, what: str, name: str, thing, options, lines: list[str]) -> None:
@@ -114,6 +146,8 @@ def write_formula(translator, node) -> None:
 
 def setup(app) -> None:
     app.connect("source-read", prepare_notebook)
+    app.connect("html-page-context", prepare_page)
+    app.connect("build-finished", copy_notebooks)
     app.connect("autodoc-process-docstring", prepare_docstring, priority=400)  # before napoleon's 500
     app.connect("autodoc-process-signature", show_arguments)
     app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))

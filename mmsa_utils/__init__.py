@@ -28,7 +28,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     "model.head": ("Dropout", "Scale", "mlp_head", "probabilities_of", "random_head"),
     "model.model": ("PAIRS", "MultimodalSentimentModel", "load_model"),
     "learning.device": ("best_device",),
-    "learning.losses": ("loss_of",),
+    "learning.losses": ("balanced_weights", "loss_of"),
     "learning.batches": ("make_loader",),
     "learning.evaluation": ("answers", "evaluate"),
     "learning.training": ("history_table", "train"),
@@ -39,6 +39,7 @@ _HOME: dict[str, tuple[str, ...]] = {
         "accuracy", "calibration_error", "confusion", "interval", "log_loss", "macro_f1", "reliability",
         "slice_accuracy", "summary", "who_won"),
     "reading.reader": ("Reader",),
+    "explorers.guess": ("guess_explorer",),
     "explorers.posts": ("post_explorer",),
     "explorers.picture": ("picture_explorer",),
     "explorers.text": ("text_explorer",),
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from .exercises import progress as progress
     from .explorers.conflict import conflict_explorer as conflict_explorer
     from .explorers.fusion import fusion_explorer as fusion_explorer
+    from .explorers.guess import guess_explorer as guess_explorer
     from .explorers.picture import picture_explorer as picture_explorer
     from .explorers.posts import post_explorer as post_explorer
     from .explorers.reading import prediction_explorer as prediction_explorer
@@ -95,6 +97,7 @@ if TYPE_CHECKING:
     from .learning.features import Features as Features
     from .learning.features import extract_features as extract_features
     from .learning.features import shuffled as shuffled
+    from .learning.losses import balanced_weights as balanced_weights
     from .learning.losses import loss_of as loss_of
     from .learning.metrics import (
         accuracy as accuracy,

@@ -101,7 +101,7 @@ def browser():
 def pytest_terminal_summary(terminalreporter):
     """Say in large letters, after everything else, which tests had no browser to run in, and why."""
     reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", [])
-               if "test_browser.py" in report.nodeid or "test_book.py" in report.nodeid]
+               if "browser.py" in report.nodeid or "test_book.py" in report.nodeid]
     if reasons:
         terminalreporter.section("BROWSER TESTS WERE SKIPPED", red=True, bold=True)
         for reason in dict.fromkeys(reasons):

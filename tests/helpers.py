@@ -58,6 +58,24 @@ def save_text(folder: Path, kind: str = "bert") -> Path:
     return folder
 
 
+def save_writer(folder: Path, pad: bool = False, end: bool = True) -> Path:
+    """GPT-2, which reads bytes and writes texts: without a padding token, as the hub holds it."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+    words = [*sorted(pre_tokenizers.ByteLevel.alphabet()), "<|end|>"]
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        GPT2LMHeadModel(GPT2Config(vocab_size=len(words), n_embd=WIDTH, n_layer=1, n_head=2, n_positions=40,
+                                   bos_token_id=256, eos_token_id=256)).save_pretrained(folder)
+    pieces = Tokenizer(models.BPE({word: i for i, word in enumerate(words)}, []))
+    pieces.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    special = {"eos_token": "<|end|>", "unk_token": "<|end|>"} if end else {}
+    PreTrainedTokenizerFast(tokenizer_object=pieces, padding_side="left", **special,
+                            **({"pad_token": "<|end|>"} if pad else {})).save_pretrained(folder)
+    return folder
+
+
 def save_image(folder: Path, kind: str = "vit") -> Path:
     """vit (as the classifier that the hub holds), resnet or swin, for pictures of 32 pixels."""
     from transformers import (
@@ -105,6 +123,16 @@ def food(n: int = 24, split: str = "train", binary: bool = False) -> list[Post]:
 
 
 @cache
+def own_table(folder: Path, n: int = 12) -> Path:
+    """A reader's own table: posts of the three classes in turn, each with a text and a picture of its own."""
+    rows = ["text,image,label"]
+    for i, post in enumerate(food(n)):
+        post.image.save(folder / f"{i}.png")
+        rows.append(f"so good {i},{i}.png,{i % 3}")
+    (folder / "posts.csv").write_text("\n".join(rows) + "\n")
+    return folder / "posts.csv"
+
+
 def drawn_in_words(n: int, split: str = "train", **options) -> list[Post]:
     """Posts without their pictures, which take most of the time, for tests that need many."""
     blank = Image.new("RGB", (1, 1))

@@ -28,6 +28,7 @@ SETTINGS = {
 }
 QUIET = ("--LabApp.news_url=", "--LabApp.extension_manager=readonly", "--ServerApp.terminals_enabled=False")
 NOTEBOOK = "window.jupyterapp.shell.currentWidget"
+LAB = Path(__file__).resolve().parent.parent / "tools" / "notebooks" / "lab.py"  # what `make lab` starts
 
 
 # No proxy for this machine, and no name but its own can be looked up: a test says the same without the internet.
@@ -100,7 +101,7 @@ def jupyterlab(folder: Path, settings: Path, theme: str = "light") -> Iterator[s
     environment = {**os.environ, **{name: str(settings / place) for name, place in FOLDERS.items()}}
     with open(settings / "lab.log", "wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser",
+            [sys.executable, str(LAB), "--no-browser", "--allow-root", "--expose-app-in-browser",
              "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}", *QUIET],
             stdout=log, stderr=log, env=environment)
         try:

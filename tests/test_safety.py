@@ -13,7 +13,6 @@ from pathlib import Path
 import helpers
 import pytest
 import torch
-from PIL import Image
 
 import mmsa_utils
 from mmsa_utils import EncoderUnavailable, load_image_encoder, load_model, load_text_encoder
@@ -216,12 +215,11 @@ words = sys.argv[1]
 assert main(["align", "--posts", "24", "--test-posts", "12", "--seeds", "1", "--out", words + "/a", "--json"]) == 0
 assert main(["train", "--data", words + "/posts.csv", "--epochs", "1", "--freeze", "--out", words + "/b"]) == 0
 assert main(["evaluate", "--model", words + "/a", "--posts", "8"]) == 0
-assert main(["predict", "--model", words + "/b", "--text", "so good", "--image", words + "/a.png"]) == 0
+assert main(["predict", "--model", words + "/b", "--text", "so good", "--image", words + "/1.png"]) == 0
 """
     private = tmp_path / "tmp"
     private.mkdir()
-    Image.new("RGB", (9, 7), "red").save(tmp_path / "a.png")
-    (tmp_path / "posts.csv").write_text("text,image,label\n" + "".join(f"so good,a.png,{i % 3}\n" for i in range(12)))
+    helpers.own_table(tmp_path)
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, timeout=300,
                           env={**helpers.quiet_environment(), "TMPDIR": str(private)})
     assert done.returncode == 0, done.stderr[-2000:]

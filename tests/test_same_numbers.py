@@ -5,6 +5,7 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from io import StringIO
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers import food, generators, mini, quiet_environment
+from helpers import food, generators, mini, own_table, quiet_environment
 
 import mmsa_utils
 from mmsa_utils import checks, load_model, scenes
@@ -30,10 +31,14 @@ from mmsa_utils.learning.batches import make_loader
 from mmsa_utils.learning.evaluation import answers
 from mmsa_utils.learning.features import Features, extract_features, shuffled
 from mmsa_utils.learning.training import train
+from mmsa_utils.model.export import samples
 from mmsa_utils.model.head import random_head
 from mmsa_utils.model.model import PAIRS, MultimodalSentimentModel
+from mmsa_utils.model.recipe import recipe
 from mmsa_utils.posts.food import FoodPosts, burger_example, make_post
 from mmsa_utils.posts.noise import SyntheticDataset
+from mmsa_utils.posts.own import load_posts
+from mmsa_utils.posts.parts import three_parts
 from mmsa_utils.reading.reader import Reader
 from mmsa_utils.seeds import seeded
 
@@ -94,11 +99,19 @@ def untrained(side: str, name: str) -> list[float]:
     return weights(load_encoder(side, name, pretrained=False, seed=3))
 
 
+def own_parts() -> list[list[str]]:
+    """The texts of a reader's own posts, dealt into three parts."""
+    with tempfile.TemporaryDirectory() as folder:
+        parts = three_parts(load_posts(own_table(Path(folder))), seed=3)
+    return [[row[0] for row in part.rows] for part in parts[:3]]
+
+
 #: modules that draw: what they offer, as calls
 DRAWING: dict[str, list[Callable[[], object]]] = {
     "seeds": [in_seeded],
     "posts.food": [lambda: FoodPosts(3)[2].text, lambda: make_post("same", 1, seed=4).text,
                    lambda: np.asarray(burger_example().image)],
+    "posts.parts": [lambda: own_parts()],
     "posts.noise": [lambda: np.asarray(SyntheticDataset(3)[1].image)],
     "posts.scenes": [lambda: np.asarray(scenes.draw(scenes.random_scene("soup", 1, np.random.default_rng(2))))],
     "posts.pen": [lambda: [np.asarray(scenes.draw(scenes.Scene(dish))).sum() for dish in scenes.TRAIN_DISHES]],
@@ -109,6 +122,8 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
                     lambda: weights(load_model()),
                     lambda: load_model().predict(["A soup."], [food()[0].image])],
     "model.head": [lambda: weights(random_head(8, seed=3))],
+    "model.export": [lambda: list(samples(mini(), 3).values())],
+    "model.recipe": [lambda: recipe(mini())["image"]],
     "learning.batches": [lambda: [batch["labels"] for batch in make_loader(food(), mini(), 5, shuffle=True, seed=3)]],
     "learning.features": [lambda: vectors(extract_features(mini(), food(), show_progress=False)),
                           lambda: shuffled(cached(), seed=3).labels],

@@ -35,7 +35,7 @@ def chosen():
     torch.set_num_threads(3)
 
 
-@pytest.mark.parametrize("steps, expected", [
+@pytest.mark.parametrize(("steps", "expected"), [
     ([], 4), ([mini], 1), ([mini, mini], 1), ([full], 4), ([mini, full], 4), ([full, mini], 4), ([mini, full, mini], 4),
     ([mini, chosen], 3), ([mini, chosen, mini], 3), ([mini, chosen, full], 3),
 ])

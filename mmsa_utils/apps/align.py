@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import Any
 
 from ..learning.correction import correction_phase
 from ..learning.device import best_device
+from . import words
 from .common import pair_of, saved, unfinished
 
 
@@ -19,3 +21,23 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
                                      conflict=arguments.conflict, data_seed=arguments.seed, device=best_device(),
                                      folder=unfinished(arguments))
     return saved(model, arguments, report)
+
+
+def said(report: dict[str, Any]) -> str:
+    """The report as the README has it."""
+    after = report["after"]
+    seeds, posts = report["seeds"], report["posts"]
+    text = words.table(("", "accuracy", "best possible"), [
+        (name, words.of_seeds(figure), limit if isinstance(limit, str) else words.figure(limit))
+        for name, figure, limit in words.correction(report)])
+    interval = f"; in brackets: the 95 % interval over {seeds} seeds" if seeds > 1 else "; one seed has no interval"
+    calibration = report["calibration"]
+    return "\n".join([
+        f"{report['pair']}, {report['size']}, aligned on {posts['train']} posts, tested on {posts['test']}{interval}",
+        "", text, "",
+        f"macro-F1 {words.of_seeds(after['macro_f1'])}, loss {words.of_seeds(after['loss'], most=math.inf)},",
+        f"calibration error {words.of_seeds(calibration['after'])} at temperature "
+        f"{words.of_seeds(calibration['temperature'], 2, math.inf)}",
+        f"the burger, delicious and fresh: positive {words.of_seeds(report['burger']['positive'], 2)}",
+        *filter(None, [words.notes(report)]),
+        f"{report['seconds']} s" + (f"; saved in {report['saved']}" if "saved" in report else "")])

@@ -1,24 +1,33 @@
-"""The command line: its words, what it prints, and its exit codes. What a command does is in its own module."""
+"""The command line: how a command is started, what it prints, and its exit codes.
+
+Its words are in `options`, what a command does in its own module.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from typing import Any
 
-from .commands import COMMANDS
+from ..errors import broken_package
+from .commands import COMMANDS, in_words
 from .common import check_out, unfinished
+from .options import check, parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 it failed, 2 the call's words were off."""
-    arguments = parser().parse_args(argv)
+    arguments = read(argv)
     try:
         check_out(arguments)
         result = COMMANDS[arguments.command](arguments)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except ImportError as error:
+        print(f"error: {broken_package(error)}: ask the doctor, `python -m mmsa_utils doctor`.", file=sys.stderr)
         return 1
     except MemoryError as error:
         print(f"error: this machine's memory is not enough ({error}): ask for less, or close other programs.",
@@ -29,78 +38,26 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     if isinstance(result, int):  # it has printed for itself
         return result
-    print(json.dumps(result) if arguments.json else "\n".join(lines(result)))
+    said = in_words(arguments.command) or (lambda result: "\n".join(lines(result)))
+    print(json.dumps(result) if arguments.json else said(result))
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    """Every command with its options."""
-    top = argparse.ArgumentParser(prog="python -m mmsa_utils", description="Multimodal sentiment analysis.")
-    add = top.add_subparsers(dest="command", required=True).add_parser
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--seed", type=_seed, default=0, help="of everything that is random (default 0)")
-    common.add_argument("--json", action="store_true", help="print one JSON object; logs go to standard error")
-    learning = _learning()
-
-    train = add("train", parents=[common, learning], help="train a pair end to end")
-    train.add_argument("--binary", action=argparse.BooleanOptionalAction, default=None,
-                       help="two classes and a single logit (default for bert+resnet18 only)")
-    train.add_argument("--epochs", type=int, default=4, help="passes over the posts (default 4)")
-    train.add_argument("--posts", type=int, default=2000, help="generated training posts (default 2000)")
-    train.add_argument("--data", metavar="FILE", help="your own training posts, CSV or JSON lines: text,image,label")
-    train.add_argument("--freeze", action="store_true", help="keep the encoders as they are")
-
-    align = add("align", parents=[common, learning],
-                help="the correction phase: align a random head on frozen encoders")
-    align.add_argument("--seeds", type=int, default=5, help="heads to train, for the intervals (default 5)")
-    align.add_argument("--posts", type=int, default=32000, help="posts to align on (default 32000)")
-    align.add_argument("--test-posts", type=int, default=2000, help="posts in each test split (default 2000)")
-    align.add_argument("--conflict", type=float, default=0.2, help="share of contradicting posts (default 0.2)")
-
-    evaluate = add("evaluate", parents=[common], help="measure a saved model")
-    evaluate.add_argument("--data", metavar="FILE", help="your own posts; without it, generated ones")
-    evaluate.add_argument("--split", choices=("validation", "test", "unseen"), default="test")
-    evaluate.add_argument("--posts", type=int, default=2000, help="generated posts (default 2000)")
-    predict = add("predict", parents=[common], help="the mood of one post")
-    predict.add_argument("--text", required=True)
-    predict.add_argument("--image", required=True, metavar="FILE")
-    dashboard = add("dashboard", help="a page to read posts on, served to this machine alone")
-    dashboard.add_argument("--port", type=int, metavar="N", help="of the page (default: a free one)")
-    dashboard.add_argument("--share", action="store_true",
-                           help="through Gradio's public tunnel: needs --user and a password, which is asked for or "
-                                "taken from the environment variable MMSA_PASSWORD")
-    dashboard.add_argument("--user", metavar="NAME", help="demand this name, and a password, from every visitor")
-    for command in (train, evaluate):
-        command.add_argument("--anywhere", action="store_true", help="allow pictures outside of the table's folder")
-    for command in (evaluate, predict, dashboard):
-        command.add_argument("--model", metavar="DIR", help="from --out; without it, the model that ships")
-    grade = add("grade", help="for teachers: run a folder of handed-in notebooks, write a grade book")
-    grade.add_argument("folder", metavar="FOLDER", help="with notebooks (*.ipynb), also in folders of its own")
-    grade.add_argument("--csv", metavar="FILE", required=True, help="the grade book: a row for each notebook")
-    grade.add_argument("--seconds", type=float, default=300, help="that one notebook may take (default 300)")
-    grade.add_argument("--memory", type=float, default=4000, metavar="MB", help="that one may hold (default 4000)")
-    grade.add_argument("--jobs", type=int, default=1, metavar="N", help="notebooks at a time (default 1)")
-    grade.add_argument("--json", action="store_true", help="print one JSON object, with what every check said")
-    add("doctor", parents=[common], help="check that everything is in place")
-    return top
+def read(argv: list[str] | None) -> argparse.Namespace:
+    """The words of a call; leaves with exit code 2 where they are off."""
+    top = parser(program(sys.argv[0]))
+    arguments = top.parse_args(argv)
+    wrong = check(arguments)
+    if wrong:
+        commands: dict = next(action.choices for action in top._actions if action.dest == "command")  # type: ignore
+        commands[arguments.command].error(wrong)
+    return arguments
 
 
-def _learning() -> argparse.ArgumentParser:
-    """The options of what makes a model."""
-    words = argparse.ArgumentParser(add_help=False)
-    words.add_argument("--pair", default="distilbert+vit",
-                       help="text and image encoder, such as bert+resnet18 or distilbert+vit (default)")
-    words.add_argument("--size", choices=("mini", "full"), default="mini", help="of the encoders (default mini)")
-    words.add_argument("--out", metavar="DIR", help="save the model here; what is under way is kept in DIR/unfinished, "
-                                                   "and the same command goes on from there")
-    return words
-
-
-def _seed(word: str) -> int:
-    seed = int(word)
-    if not 0 <= seed < 2**32:
-        raise argparse.ArgumentTypeError(f"{seed} is no seed: expected a whole number from 0 to {2**32 - 1}")
-    return seed
+def program(path: str) -> str:
+    """How the program was called: as a script by its name, as a module through Python."""
+    name = os.path.basename(path).removesuffix(".exe")
+    return name if name == "mmsa-utils" else "python -m mmsa_utils"
 
 
 def stopped(arguments: argparse.Namespace) -> str:
@@ -116,11 +73,14 @@ def stopped(arguments: argparse.Namespace) -> str:
 
 
 def lines(result: dict[str, Any], indent: str = "") -> list[str]:
-    """A nested result as indented lines."""
+    """A nested result as indented lines; of lists, only those of sentences."""
     said = []
     for key, value in result.items():
         if isinstance(value, dict):
             said += [f"{indent}{key}:", *lines(value, indent + "  ")]
-        elif not isinstance(value, list):
+        elif isinstance(value, list):
+            sentences = [f"{indent}  {part}" for part in value if isinstance(part, str)]
+            said += [f"{indent}{key}:", *sentences] if sentences else []
+        else:
             said.append(f"{indent}{key}: {value:.4f}" if isinstance(value, float) else f"{indent}{key}: {value}")
     return said

@@ -18,6 +18,11 @@ def _module(name: str) -> Callable[[argparse.Namespace], Any]:
     return lambda arguments: import_module(f".{name}", __package__).run(arguments)
 
 
+def in_words(command: str) -> Callable[[dict[str, Any]], str] | None:
+    """The function `said` of a command's module, which is imported by now: a result → what to print of it."""
+    return getattr(sys.modules.get(f"{__package__}.{command}"), "said", None)
+
+
 def grade(arguments: argparse.Namespace) -> dict[str, Any]:
     """Run a folder of handed-in notebooks and write the grade book."""
     from ..grading.grade import grade
@@ -33,7 +38,7 @@ def dashboard(arguments: argparse.Namespace) -> int:
     """Serve the page until Ctrl+C."""
     from .dashboard import main
 
-    return main(arguments.model, arguments.port, arguments.share, arguments.user)
+    return main(arguments.model, arguments.port, arguments.share, arguments.user, arguments.host, arguments.open)
 
 
 def doctor(arguments: argparse.Namespace) -> int:
@@ -45,5 +50,6 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "train": _module("train"), "align": _module("align"), "evaluate": _module("evaluate"),
-    "predict": _module("predict"), "dashboard": dashboard, "grade": grade, "doctor": doctor,
+    "report": _module("report"), "predict": _module("predict"), "export": _module("export"),
+    "dashboard": dashboard, "grade": grade, "doctor": doctor,
 }  #: command → what it does

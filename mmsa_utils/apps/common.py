@@ -1,4 +1,4 @@
-"""What several commands share: where results go, what is said on the way, and how a reader's own posts are split.
+"""What several commands share: where results go, what is said on the way, and how a reader's own posts are loaded.
 
 Nothing heavy is imported at the top: the command line looks here before a command starts.
 """
@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,13 @@ def unfinished(arguments: argparse.Namespace) -> Path | None:
 
 
 def saved(model: MultimodalSentimentModel, arguments: argparse.Namespace, result: dict[str, Any]) -> dict[str, Any]:
+    """Save a model where --out says, its figures in its card; returns the result, with the place of the model."""
     if arguments.out:
-        model.cpu().save_pretrained(arguments.out)
+        from .card import figures
+
+        source = ("A table of its owner's." if getattr(arguments, "data", None) else
+                  f"Generated posts of food, data seed {arguments.seed}: drawn pictures, made-up texts.")
+        model.cpu().save_pretrained(arguments.out, model_card_kwargs={"figures": figures(result, source)})
         shutil.rmtree(unfinished(arguments), ignore_errors=True)
         result["saved"] = arguments.out
     return result
@@ -52,30 +58,40 @@ def pair_of(name: str) -> tuple[str, str]:
     return text, image
 
 
-def relabelled(posts: FilePosts, binary: bool) -> FilePosts:
-    """A reader's posts; for two classes without the neutral ones."""
-    from ..posts.own import FilePosts
+def own_posts(arguments: argparse.Namespace, classes: Sequence[str] | None = None, labelled: bool = True,
+              check_pictures: bool = True) -> FilePosts:
+    """The reader's own posts, as the options of a table say; how many each class has, and what was left out, is said.
 
-    if not binary:
-        return posts
-    kept = FilePosts([(text, image, label // 2) for text, image, label in posts.rows if label != 1])
-    if not kept.rows:
-        raise ValueError("all posts are neutral: expected negative or positive ones for a model with two classes.")
-    return kept
-
-
-def three_parts(posts: FilePosts, binary: bool, seed: int) -> tuple[FilePosts, ...]:
-    """Shuffle a reader's posts into 70 % for training, 15 % for validation and 15 % for the test.
-
-    None of their pictures is held in memory: photos take some 40 MB each.
+    Raises:
+        ValueError: as `load_posts`; where more rows are faulty than an error can show, all are named in a file.
     """
-    import numpy as np
+    from ..posts.own import FaultyRows, load_posts
 
-    from ..posts.own import FilePosts
+    try:
+        posts = load_posts(arguments.data, arguments.anywhere, show_progress=True, classes=classes, labelled=labelled,
+                           skip_faulty=arguments.skip_faulty, text_column=arguments.text_column,
+                           image_column=arguments.image_column, label_column=arguments.label_column,
+                           check_pictures=check_pictures)
+    except FaultyRows as error:
+        raise ValueError(f"{error}\n{named_in_a_file(error.faults, arguments)}Mend them, or go on without them by "
+                         "--skip-faulty.") from None
+    if posts.faults:
+        shown = ["faulty rows, left out:", *posts.faults[:10], named_in_a_file(posts.faults, arguments)]
+        log("\n".join(shown).rstrip())
+    counts = ", ".join(f"{number} {name}" for name, number in posts.counts().items())
+    log(f"{len(posts)} posts" + (f": {counts}" if counts else ""))
+    log("left out: " + (", ".join(f"{number} {reason}" for reason, number in posts.left_out.items()) or "none"))
+    return posts
 
-    posts = relabelled(posts, binary)
-    if len(posts) < 10:
-        raise ValueError(f"{len(posts)} posts are too few to split into three parts: expected at least 10.")
-    order = np.random.default_rng(seed).permutation(len(posts))
-    ends = [round(0.7 * len(posts)), round(0.85 * len(posts))]
-    return tuple(FilePosts([posts.rows[i] for i in part]) for part in np.split(order, ends))
+
+def named_in_a_file(faults: list[str], arguments: argparse.Namespace) -> str:
+    """Write faults that are too many to be shown into a file, in the folder of --out or in this one; says where."""
+    if len(faults) <= 10:
+        return ""
+    path = Path(getattr(arguments, "out", None) or os.path.dirname(getattr(arguments, "answers", None) or "")
+                ) / "faulty_rows.txt"
+    try:
+        path.write_text("\n".join(faults) + "\n", encoding="utf8", errors="replace")
+    except OSError:  # a folder that nothing can be written into: the first ten have been shown
+        return ""
+    return f"All {len(faults)} of them are named in {path}. "

@@ -12,7 +12,7 @@ import sys
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
-from importlib import metadata
+from importlib import import_module, metadata
 from json import dumps
 from pathlib import Path
 
@@ -36,22 +36,27 @@ class Check:
 def checks(weights: Path = WEIGHTS) -> list[Check]:
     """Run every check on this machine and on a folder of weights with its SHA256SUMS; in the order of printing."""
     torch = [check_torch_pair(), check_device()]
-    return [check_python(), *check_packages(), *torch, check_weights(weights), check_disk(), check_hub()]
+    return [check_python(), *check_packages(), *torch, check_pictures(), check_weights(weights), check_disk(),
+            *check_memory(), check_widgets(), check_hub()]
 
 
 def main(json: bool = False, weights: Path = WEIGHTS) -> int:
     """Print the findings, as lines or as one JSON object; return 1 if anything required fails, else 0."""
     found = checks(weights)
-    ok = all(check.ok or not check.required for check in found)
+    missing = [check.name for check in found if check.required and not check.ok]
+    verdict = (f"not all that the course needs is here: see {', '.join(missing)}." if missing else
+               "all that the course needs is here.")
     if json:
-        print(dumps({"ok": ok, "checks": [asdict(check) for check in found]}, indent=2))
-        return int(not ok)
+        print(dumps({"ok": not missing, "verdict": verdict, "checks": [asdict(check) for check in found]}, indent=2))
+        return int(bool(missing))
     for check in found:
         note = "" if check.required or check.ok else " (not required)"
-        print(f"{'[OK]  ' if check.ok else '[FAIL]'} {check.name}{note}: {check.detail}")
+        mark = "[OK]  " if check.ok else "[FAIL]" if check.required else "[--]  "
+        print(f"{mark} {check.name}{note}: {check.detail}")
         if not check.ok:
             print(f"         -> {check.remedy}")
-    return int(not ok)
+    print(verdict[0].upper() + verdict[1:])
+    return int(bool(missing))
 
 
 def check_python() -> Check:
@@ -61,7 +66,7 @@ def check_python() -> Check:
 
 
 def check_packages() -> list[Check]:
-    """One finding for each package that the installed mmsa-utils needs: there, and not older than asked for."""
+    """One finding for each package that the installed mmsa-utils needs: there, new enough, and it loads."""
     from packaging.requirements import Requirement
 
     try:
@@ -77,8 +82,22 @@ def check_packages() -> list[Check]:
             fits = need.specifier.contains(version, prereleases=True)
         except metadata.PackageNotFoundError:
             version, fits = "missing", False
-        found.append(Check(need.name, fits, f"{version} (wanted {need.specifier})", REINSTALL))
+        detail = f"{version} (wanted {need.specifier})"
+        if fits and (error := _import_error(need.name)):
+            fits, detail = False, f"{version} is installed, and does not load: {error}"
+        found.append(Check(need.name, fits, detail, REINSTALL))
     return found
+
+
+def _import_error(package: str) -> str:
+    """Why a package that is installed does not load; nothing if it does, or has a line of its own."""
+    if package in ("torch", "torchvision"):
+        return ""
+    try:
+        import_module({"pillow": "PIL"}.get(package, package.replace("-", "_")))
+    except Exception as error:  # a broken library fails in any way
+        return in_short(error)
+    return ""
 
 
 def check_torch_pair() -> Check:
@@ -91,8 +110,32 @@ def check_torch_pair() -> Check:
         torchvision.ops.nms(torch.zeros(1, 4), torch.zeros(1), 0.5)
         detail, ok = f"{torch.__version__} with {torchvision.__version__}", True
     except Exception as error:  # a mismatch shows as ImportError, RuntimeError or AttributeError
-        detail, ok = f"they do not load together: {in_short(error)}", False
+        both = " with ".join(f"{name} {_version(name)}" for name in ("torch", "torchvision"))
+        detail, ok = f"{both}: they do not load together: {in_short(error)}", False
     return Check("torch with torchvision", ok, detail, remedy)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "(missing)"
+
+
+def check_pictures() -> Check:
+    """Pillow opens the kinds of picture that posts come with."""
+    remedy = "install Pillow from its wheel: python -m pip install --force-reinstall --only-binary :all: pillow"
+    try:
+        from PIL import features
+
+        kinds = {name: bool(features.check(part)) for name, part in
+                 {"JPEG": "jpg", "PNG": "zlib", "WebP": "webp"}.items()}
+    except Exception as error:
+        return Check("pictures", False, f"Pillow does not load: {in_short(error)}", remedy)
+    words = ", ".join(name for name, there in kinds.items() if there)
+    lacking = ", ".join(name for name, there in kinds.items() if not there)
+    return Check("pictures", kinds["JPEG"] and kinds["PNG"],
+                 f"Pillow opens {words or 'none'}" + f", and not {lacking}" * bool(lacking), remedy)
 
 
 def check_weights(folder: Path = WEIGHTS) -> Check:
@@ -123,6 +166,26 @@ def check_disk(wanted: float = 2.0) -> Check:
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     remedy = f"free {wanted - free:.1f} GB more on this disk, or work on another one"
     return Check("free disk", free >= wanted, f"{free:.1f} GB (wanted {wanted:g} GB)", remedy)
+
+
+def check_memory(wanted: float = 2.0) -> list[Check]:
+    """At least `wanted` gigabytes of memory free; no finding without psutil, which the notebooks bring."""
+    try:
+        import psutil
+    except Exception:
+        return []
+    free = psutil.virtual_memory().available / 1e9
+    return [Check("free memory", free >= wanted, f"{free:.1f} GB (a notebook takes up to 1.4 GB)",
+                  "close other programs, or shut kernels down that are no longer used", required=False)]
+
+
+def check_widgets() -> Check:
+    """The explorers' controls, which VS Code does not show in one version (its bug 17504); JupyterLab does."""
+    versions = {name: _version(name) for name in ("ipywidgets", "widgetsnbextension")}
+    ok = versions["ipywidgets"] != "8.1.9" and versions["widgetsnbextension"] != "4.0.16"
+    detail = "shown" if ok else "not shown with ipywidgets 8.1.9; JupyterLab shows them"
+    return Check("explorers in VS Code", ok, detail, "python -m pip install ipywidgets==8.1.8 "
+                 "widgetsnbextension==4.0.15 jupyterlab-widgets==3.0.16, then start the kernel again", required=False)
 
 
 def check_hub(seconds: float = 3.0) -> Check:

@@ -5,29 +5,75 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..learning.batches import make_loader
+from ..learning.assessment import ask, assessed
 from ..learning.device import best_device
-from ..learning.evaluation import evaluate
-from ..model.model import load_model
+from ..model.model import MultimodalSentimentModel, load_model
+from ..model.remarks import remarks
 from ..posts.food import PIXELS, FoodPosts
-from ..posts.own import load_posts
+from ..posts.identity import seen
+from ..posts.own import FilePosts
 from ..posts.post import BINARY_LABELS, LABELS, Posts
-from .common import relabelled
+from . import words
+from .common import log, own_posts
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure a model on generated posts or on one's own."""
     model = load_model(arguments.model).to(best_device())
-    if model.classes not in (LABELS, BINARY_LABELS):
-        raise ValueError(f"the model's classes are {model.classes}: expected {', '.join(LABELS)}, with or without the "
-                         "neutral one.")
-    binary = model.classes == BINARY_LABELS
-    result: dict[str, Any] = {}
-    posts: Posts
+    return evaluation(model, posts_for(model, arguments), arguments.mistakes)
+
+
+def said(result: dict[str, Any]) -> str:
+    """The result in short tables."""
+    return words.evaluation(result)
+
+
+def evaluation(model: MultimodalSentimentModel, posts: Posts, mistakes: int = 5) -> dict[str, Any]:
+    """All that is to be said of a model's answers to some posts, as plain values; see `assessed`."""
+    answers = ask(model, posts, show_progress=True)
+    result = assessed(answers, mistakes)
+    result["remarks"] += remarks(model, answers.texts)
+    if hasattr(posts, "ceiling"):
+        result["ceilings"] = {side: posts.ceiling(side) for side in ("text", "image", "additive", "both")}
+        result["ceiling"] = result["ceilings"]["both"]
+    if isinstance(posts, FilePosts):
+        for one in result["mistakes"]:
+            name = getattr(posts.rows[one["post"]][1], "name", "")  # of a file; a picture in memory has none
+            one |= {"picture": name.rsplit("/", 1)[-1]} if name else {}
+        result["left_out"] = posts.left_out
+        if posts.left_out:
+            parts = ", ".join(f"{count} {what}" for what, count in posts.left_out.items())
+            result["remarks"].append(f"Rows of the table that were left out: {parts}.")
+        if getattr(model, "learned_from", None) is not None:
+            result["seen"] = seen(posts, model.learned_from)
+            result["remarks"] += _known(result["seen"], len(posts))
+    return result
+
+
+def _known(found: dict[str, int], n: int) -> list[str]:
+    """That posts were learned from, in a sentence."""
+    parts = [f"{count} by {what}" for what, count in found.items() if count]
+    return parts and [f"The model has learned from posts of this table ({', '.join(parts)}, of {n}): figures from them "
+                      "say little of posts that it does not know."]
+
+
+def posts_for(model: MultimodalSentimentModel, arguments: argparse.Namespace) -> Posts:
+    """The posts that the options name: one's own, or generated ones.
+
+    Raises:
+        ValueError: for generated posts and a model with other classes than moods, and for a reader's own and a model
+            that gives a number.
+    """
     if arguments.data:
-        posts = relabelled(load_posts(arguments.data, arguments.anywhere, show_progress=True), binary)
-    else:
-        posts = food = FoodPosts(arguments.posts, arguments.split, binary=binary, seed=arguments.seed,
-                                 pixels=PIXELS[model.size])
-        result["ceiling"] = food.ceiling()
-    return {"posts": len(posts), **evaluate(model, make_loader(posts, model, 64), show_progress=True), **result}
+        if model.classes is None:
+            raise ValueError("the model gives a number, and the labels of a table are names of classes: measure it in "
+                             "Python, with evaluate(model, make_loader(posts, model)) on a list of Post.")
+        return own_posts(arguments, model.classes)
+    if model.classes not in (None, LABELS, BINARY_LABELS):
+        raise ValueError(f"the model's classes are {model.classes}, and generated posts have "
+                         f"{', '.join(LABELS)}, in this order, or the first and last of them: name posts of your own "
+                         "with --data.")
+    if model.classes is None:
+        log(f"the model gives a number: it is held beside 0, 1 and 2 for {', '.join(LABELS)}")
+    return FoodPosts(arguments.posts, arguments.split, binary=model.classes == BINARY_LABELS, seed=arguments.seed,
+                     pixels=PIXELS[model.size])

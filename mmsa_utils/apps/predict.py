@@ -1,21 +1,74 @@
-"""The command `predict`."""
+"""The command `predict`: the mood of one post, of one side alone, or of every post of a table."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
-from ..model.model import load_model
+import torch
+from torch import Tensor
+
+from ..learning.alone import Alone
+from ..model.model import MultimodalSentimentModel, load_model
+from ..model.modes import evaluating
+from ..model.remarks import remarks
 from ..posts.pictures import open_picture
+from ..posts.post import check_text
+from . import table
+
+_SIDES = {"text": ("--text", "the text"), "image": ("--image", "the picture")}
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The mood of one post."""
-    picture = open_picture(arguments.image)
+    """One post, or with --data a table of them."""
+    if arguments.data is not None:
+        return table.write(arguments)
+    if arguments.text is not None:
+        check_text(arguments.text, "the text")
+    picture = None if arguments.image is None else open_picture(arguments.image)
     model = load_model(arguments.model)
-    raw = {"text": [arguments.text], "image": [picture]}
-    probabilities = model.predict(*(raw[side] for side in model.sides))[0]
+    given = {"text": arguments.text, "image": picture}
+    read = [side for side in model.sides if given.get(side) is not None]
+    if not read:
+        options = " or ".join(_SIDES[side][0] for side in model.sides if side in _SIDES)
+        raise ValueError(f"the model reads {' and '.join(model.sides)}, and nothing of that was given: expected "
+                         f"{options}.")
+    return one_post(model, given, read)
+
+
+@torch.no_grad()
+def one_post(model: MultimodalSentimentModel, given: dict[str, Any], read: list[str]) -> dict[str, Any]:
+    """What a model says of one post, of which it is given the sides in `read`: of one alone, the average of `Alone`."""
+    alone_of = Alone(model)
+    with evaluating(model):
+        batch = model.prepare(*(None if side not in read else [given[side]] for side in model.sides))
+        sides = model.encode(**{name: tensor.to(model.device) for name, tensor in batch.items()})
+        alone = {side: said[0] for side, said in alone_of(sides).items()}
+        both = model.answers_of(model.classify(model.fuse(sides)))[0].cpu()
+    answer = both if set(read) == set(model.sides) else alone[read[0]] if len(read) == 1 else None
+    if answer is None or not answer.isfinite().all():
+        raise ValueError("the model's answer is NaN: its weights are damaged, or its training went astray.")
+    result: dict[str, Any] = _said(model, answer)
+    if len(read) > 1:
+        result |= {table.name_of(side): _said(model, alone[side]) for side in read}
+        result |= table.contradiction(model.classes, alone)
+    about = []
+    if len(read) < len(model.sides):
+        count = len(alone_of.references[read[0]].tokens)
+        result |= {"side": read[0], "average_over": count}
+        about.append(_about_the_average(model, read[0], count))
+    return {**result, "remarks": about + remarks(model, [given["text"]])}
+
+
+def _said(model: MultimodalSentimentModel, answer: Tensor) -> dict[str, Any]:
+    """An answer in plain values: the class, and a probability for each by name; or the number."""
     if model.classes is None:
-        return {"number": round(probabilities.item(), 4)}
-    return {"label": model.classes[int(probabilities.argmax())],
-            "probs": {name: round(p, 4) for name, p in zip(model.classes, probabilities.tolist())}}
+        return {"number": round(answer.item(), 4)}
+    return {"label": model.classes[int(answer.argmax())],
+            "probs": {name: round(p, 4) for name, p in zip(model.classes, answer.tolist())}}
+
+
+def _about_the_average(model: MultimodalSentimentModel, side: str, count: int) -> str:
+    others = ["texts" if name == "text" else "pictures" for name in model.sides if name != side]
+    return (f"this is what {_SIDES[side][1]} alone says, an average over {count} other {' and '.join(others)}: the "
+            f"model reads {' and '.join(model.sides)}, so it was asked beside each of {count} neutral ones.")

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from ..bars import progress
 from ..learning.batches import make_loader
 from ..learning.device import best_device
-from ..learning.evaluation import evaluate
+from ..learning.losses import balanced_weights
 from ..learning.training import history_table, train
 from ..model.model import MultimodalSentimentModel
 from ..posts.food import PIXELS, FoodPosts
-from ..posts.own import load_posts
+from ..posts.identity import digests_of
+from ..posts.own import FilePosts
+from ..posts.parts import three_parts
 from ..posts.post import BINARY_LABELS, LABELS, Posts
-from .common import log, pair_of, saved, three_parts, unfinished
+from . import words
+from .common import log, own_posts, pair_of, saved, unfinished
+from .evaluate import evaluation
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -22,29 +28,63 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     binary = arguments.pair == "bert+resnet18" if arguments.binary is None else arguments.binary
     seed = arguments.seed
 
-    def generated(n: int, split: str) -> list:
-        posts = FoodPosts(n, split, binary=binary, seed=seed, pixels=PIXELS[arguments.size])
-        return [posts[i] for i in progress(range(len(posts)), f"draw {split} posts")]
+    def generated(n: int, split: str) -> FoodPosts:
+        return FoodPosts(n, split, binary=binary, seed=seed, pixels=PIXELS[arguments.size])
+
+    def drawn(posts: FoodPosts) -> list:
+        return [posts[i] for i in progress(range(len(posts)), f"draw {posts.split} posts")]
 
     train_posts: Posts
     validation_posts: Posts
     test_posts: Posts
+    result: dict[str, Any] = {"pair": arguments.pair, "size": arguments.size}
+    classes = BINARY_LABELS if binary else LABELS
     if arguments.data:
-        own = load_posts(arguments.data, arguments.anywhere, show_progress=True)
-        train_posts, validation_posts, test_posts = three_parts(own, binary, seed)
+        own = own_posts(arguments, classes)
+        parts = three_parts(own, seed)
+        train_posts, validation_posts, test_posts = parts.train, parts.validation, parts.test
+        result |= {"classes": own.counts(), "left_out": own.left_out, "alike": parts.alike, "remarks": parts.remarks}
+        for remark in parts.remarks:
+            log(remark)
     else:
-        train_posts, validation_posts, test_posts = (
-            generated(n, split) for n, split in
-            ((arguments.posts, "train"), (max(1, arguments.posts // 4), "validation"), (1000, "test")))
+        train_posts, validation_posts = drawn(generated(arguments.posts, "train")), drawn(
+            generated(max(1, arguments.posts // 4), "validation"))
+        test_posts = generated(1000, "test")  # looked at once: drawn as they are asked for
     text, image = pair_of(arguments.pair)
-    model = MultimodalSentimentModel(text, image, arguments.size, classes=BINARY_LABELS if binary else LABELS,
-                                     frozen=arguments.freeze, seed=seed).to(best_device())
-    log(f"{len(train_posts)} training posts, {len(validation_posts)} for validation, {len(test_posts)} for the test")
+    model = MultimodalSentimentModel(text, image, arguments.size, classes=classes, frozen=arguments.freeze,
+                                     seed=seed).to(best_device())
+    for name, posts in (("training", train_posts), ("validation", validation_posts)):
+        log(f"{name}: {len(posts)} posts, " + ", ".join(f"{n} {c}" for c, n in _by_class(posts, classes).items()))
+    log(f"test: {len(test_posts)} posts" + ("".join(f", {n} {c}" for c, n in test_posts.counts().items())
+                                            if isinstance(test_posts, FilePosts) else ""))
+    weights = balanced_weights(_labels(train_posts), len(classes)) if arguments.class_weights else None
     history = train(model, make_loader(train_posts, model, shuffle=True, seed=seed),
                     make_loader(validation_posts, model, 64), epochs=arguments.epochs, seed=seed,
+                    class_weights=weights,
                     encoder_lr=1e-3 if arguments.size == "mini" else 2e-5,
                     checkpoint=arguments.out and unfinished(arguments) / "run.safetensors")
+    model.learned_from = digests_of(train_posts)
     log(history_table(history))
-    result = {"pair": arguments.pair, "size": arguments.size, "history": history,
-              "test": evaluate(model, make_loader(test_posts, model, 64), show_progress=True)}
+    test = evaluation(model, test_posts)
+    counts = {"train": _by_class(train_posts, classes), "validation": _by_class(validation_posts, classes),
+              "test": {name: row["posts"] for name, row in test["classes"].items()}}
+    result |= {"posts": counts, "history": history, "test": test}
     return saved(model, arguments, result)
+
+
+def _labels(posts: Posts) -> list[int]:
+    """The labels of some posts; of a table without opening its pictures."""
+    return [row[2] for row in posts.rows] if isinstance(posts, FilePosts) else [
+        posts[i].label for i in range(len(posts))]
+
+
+def _by_class(posts: Posts, classes: Sequence[str]) -> dict[str, int]:
+    """How many posts each class has."""
+    counts = Counter(_labels(posts))
+    return {name: counts[label] for label, name in enumerate(classes)}
+
+
+def said(result: dict[str, Any]) -> str:
+    """What the test says, in short tables."""
+    return f"the test, on posts that nothing was chosen on:\n{words.evaluation(result['test'])}" + (
+        f"\n\nsaved in {result['saved']}" if "saved" in result else "")

@@ -52,6 +52,14 @@ class Encoded(NamedTuple):
         return Encoded(*(torch.cat([_padded(tensor, longest) for tensor in tensors]) for tensors in zip(*parts)))
 
 
+class Unread(NamedTuple):
+    """What an encoder does not take in of one item."""
+
+    cut: bool  #: it is longer than the encoder reads: its end is not looked at
+    unknown: tuple[str, ...] = ()  #: what of the part that is read it has no entry for, each once
+    all: bool = False  #: nothing that is read means anything to it
+
+
 def _padded(tensor: Tensor, length: int) -> Tensor:
     """(batch, tokens, ...) with zeros behind, up to so many tokens."""
     missing = length - tensor.shape[1]
@@ -108,6 +116,10 @@ class Encoder(nn.Module):
     def cuts(self, item: Any) -> bool:
         """Whether an item is longer than this encoder reads: its end is not looked at."""
         return False
+
+    def unread(self, items: Sequence[Any]) -> list[Unread]:
+        """For each item, what this encoder does not take in of it."""
+        return [Unread(self.cuts(item)) for item in items]
 
     def save(self, folder: Path) -> None:
         """Write all that this encoder is into a new folder."""

@@ -16,8 +16,9 @@ from ..checksums import WEIGHTS
 from ..posts.pictures import to_rgb
 from ..seeds import seeded
 from .base import Encoded, Encoder, spread, which
-from .loading import explained, tried
+from .loading import explained
 from .pretrained import IMAGE_ENCODERS, pretrained_net, random_net, source_of
+from .strangers import tried
 
 
 class Pixels:
@@ -107,8 +108,8 @@ def pretrained_image_encoder(name: str, size: str = "mini", pretrained: bool = T
     source = source_of(name, size, IMAGE_ENCODERS)
     if name == "resnet18" and size == "full":
         return _torchvision_resnet18(str(source), pretrained, seed)
-    with explained(name, source):
-        net = pretrained_net(source) if pretrained else random_net(name, size, source, seed)
+    with explained(name, source, "image"):
+        net = pretrained_net(source, "image") if pretrained else random_net(name, size, source, "image", seed)
         if name == "vit" and size == "full" and not pretrained:  # it sees pictures as the mini one does, only larger
             processor = _processor(WEIGHTS / name, size={"height": 224, "width": 224})
         else:
@@ -116,12 +117,13 @@ def pretrained_image_encoder(name: str, size: str = "mini", pretrained: bool = T
     width = getattr(net.config, "hidden_size", None) or getattr(net.config, "hidden_sizes", [0])[-1]
     encoder = ImageEncoder(net, processor, width)
     if name not in IMAGE_ENCODERS:  # the configurations of some (EfficientNet, MobileNet) do not say their width
-        with explained(name, source):
-            prepared = [encoder.prepare([Image.new("RGB", size)])["pixel_values"] for size in ((64, 64), (9, 7))]
+        with explained(name, source, "image"):
+            prepared = [encoder.prepare([picture])["pixel_values"]
+                        for picture in (Image.linear_gradient("L"), Image.new("RGB", (9, 7)))]
             if prepared[0].shape != prepared[1].shape:  # they would not fit into one batch
                 raise ValueError(f"the image processor of {source} leaves pictures in different sizes: expected one "
                                  "that brings all to the same (do_resize and size in preprocessor_config.json).")
-            encoder.width = tried(lambda: encoder(prepared[0]))
+            encoder.width = tried(lambda: encoder(prepared[0]), source, "image")
     return encoder
 
 
@@ -149,13 +151,13 @@ class _TorchvisionTransform:
 
 
 def _torchvision_resnet18(source: str, pretrained: bool, seed: int) -> ImageEncoder:
-    from torchvision.models import ResNet18_Weights, resnet18
+    with explained("resnet18", source, "image"):
+        from torchvision.models import ResNet18_Weights, resnet18
 
-    weights = ResNet18_Weights.IMAGENET1K_V1
-    with seeded(seed):
-        net = resnet18(weights=None)
-    if pretrained:
-        with explained("resnet18", source):
+        weights = ResNet18_Weights.IMAGENET1K_V1
+        with seeded(seed):
+            net = resnet18(weights=None)
+        if pretrained:
             # torchvision offers no safetensors; weights_only keeps its file from running any code
             with contextlib.redirect_stdout(sys.stderr):  # it prints where it downloads to
                 state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)

@@ -1,15 +1,14 @@
-"""What happens around loading a pretrained model: a stranger's is looked at first; quiet when it works, an error that
-helps when it does not.
-"""
+"""What happens around loading a pretrained model: quiet when it works, an error that helps when it does not."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 
-from ..errors import EncoderUnavailable, in_short
+from ..errors import EncoderUnavailable, broken_package, chain, in_short, is_want_of_memory
 
 
 def ask_hub_once(name: str) -> None:
@@ -27,36 +26,86 @@ def ask_hub_once(name: str) -> None:
         raise OSError(f"{constants.ENDPOINT} cannot be reached ({error}).") from error
 
 
-@contextlib.contextmanager
-def explained(name: str, source: str | Path) -> Iterator[None]:
-    """Turn a failed load into an error that says what was asked for, why it failed and what can be done."""
-    from safetensors import SafetensorError
+def names_at_hub(name: str) -> list[str]:
+    """The files of a model at the hub; those that every checkpoint has, where it cannot be asked or lies here already.
 
+    Raises:
+        OSError: if the hub has no such model, or not for everybody.
+    """
+    from huggingface_hub import constants, list_repo_files, try_to_load_from_cache
+
+    if constants.HF_HUB_OFFLINE or isinstance(try_to_load_from_cache(name, "config.json"), str):
+        return ["config.json", "model.safetensors"]
+    return list_repo_files(name)
+
+
+@contextlib.contextmanager
+def explained(name: str, source: str | Path, side: str) -> Iterator[None]:
+    """Turn a failed load into an error that says what was asked for, why it failed and what can be done."""
     try:
         yield
-    except (SafetensorError, RuntimeError, EOFError, UnpicklingError) as error:
-        raise ValueError(f"the weights of {source} are damaged or do not fit their configuration ({in_short(error)}): "
-                         "fetch or copy them again.") from error
-    except OSError as error:  # what transformers, huggingface_hub and urllib raise
-        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if isinstance(source, Path):
-            raise EncoderUnavailable(f"the model in the folder {source} cannot be loaded ({cause}): expected a Hugging "
-                                     "Face checkpoint: config.json, model.safetensors, and the files of its tokenizer "
-                                     "or image processor.") from error
-        raise EncoderUnavailable(
-            f"the pretrained weights of {name!r} ({source}) cannot be loaded.\n"
-            f"Cause: {cause}\n"
-            "Three ways out:\n"
-            "  1. connect to the internet, or set a proxy (HTTPS_PROXY=...);\n"
-            "  2. point HF_HOME (Hugging Face) or TORCH_HOME (torchvision) at a cache that holds the model, or give "
-            "a local folder as the name;\n"
-            '  3. use size="mini": its weights ship with mmsa_utils.'
-        ) from error
     except Exception as error:  # what a damaged configuration or tokenizer sets off has no kind in common
-        if isinstance(error, ValueError) and str(source) in str(error):
+        better = _explanation(error, name, source, side)
+        if better is error:
             raise
-        raise ValueError(f"the files of {source} are damaged or no model's ({in_short(error)}): fetch or copy them "
-                         "again.") from error
+        raise better from error
+
+
+def _explanation(error: Exception, name: str, source: str | Path, side: str) -> Exception:
+    """The same error, said so that it helps; itself where it does already."""
+    from safetensors import SafetensorError
+
+    if is_want_of_memory(error):
+        return MemoryError(f"for the encoder {name}: {in_short(error)}")
+    if broken_package(error):
+        return EncoderUnavailable(f"the encoder {name} cannot be loaded, because {broken_package(error)}: ask the "
+                                  "doctor, `python -m mmsa_utils doctor`.")
+    if isinstance(error, OSError):  # what transformers, huggingface_hub and urllib raise
+        return error if isinstance(error, EncoderUnavailable) else _unavailable(error, name, source)
+    if "trust_remote_code=True" in str(error):
+        return ValueError(f"{source} needs code of its own, and foreign code is never run here: take a model whose "
+                          "architecture is a part of transformers.")
+    if "is not currently imported" in str(error):  # the tokenizers of transformers 5 have a class that 4 lacks
+        return ValueError(f"{source} was saved by another version of transformers than is installed "
+                          f"({in_short(error)}): update transformers.")
+    if isinstance(error, ValueError) and str(source) in str(error):
+        return error
+    if isinstance(error, (SafetensorError, RuntimeError, EOFError, UnpicklingError)):
+        return ValueError(f"the weights of {source} are damaged or do not fit their configuration ({in_short(error)}): "
+                          "fetch or copy them again.")
+    return ValueError(f"the files of {source} are no {side} encoder's that this course can read, or damaged "
+                      f"({in_short(error)}): expected a Hugging Face checkpoint with config.json, model.safetensors, "
+                      "and the files of its tokenizer or image processor.")
+
+
+def _unavailable(error: OSError, name: str, source: str | Path) -> EncoderUnavailable:
+    """Files that are not there, may not be read, or do not fit on the disk."""
+    cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return EncoderUnavailable(f"the encoder {name} does not fit on the disk ({cause}): free some space, or point "
+                                  "HF_HOME (TORCH_HOME for resnet18) at a folder on another disk.")
+    if isinstance(error, PermissionError):
+        return EncoderUnavailable(f"a file of the encoder {name} may not be read or written by this account ({cause}): "
+                                  "ask its owner, or point HF_HOME (TORCH_HOME for resnet18) at a folder of your own.")
+    kinds = {type(link).__name__ for link in chain(error)}
+    if "GatedRepoError" in kinds:
+        return EncoderUnavailable(f"the hub gives {source} only to those who have agreed to its terms: agree on its "
+                                  "page there, then log in (`hf auth login`).")
+    if "RepositoryNotFoundError" in kinds:
+        return EncoderUnavailable(f"the hub has no model {source}, or not for everybody: look the name up there, or "
+                                  "log in (`hf auth login`) if it is private.")
+    if isinstance(source, Path):
+        return EncoderUnavailable(f"the model in the folder {source} cannot be loaded ({cause}): expected a Hugging "
+                                  "Face checkpoint: config.json, model.safetensors, and the files of its tokenizer or "
+                                  "image processor.")
+    return EncoderUnavailable(
+        f"the pretrained weights of {name!r} ({source}) cannot be loaded.\n"
+        f"Cause: {cause}\n"
+        "Three ways out:\n"
+        "  1. connect to the internet, or set a proxy (HTTPS_PROXY=...);\n"
+        "  2. point HF_HOME (Hugging Face) or TORCH_HOME (torchvision) at a cache that holds the model, or give "
+        "a local folder as the name;\n"
+        '  3. use size="mini": its weights ship with mmsa_utils.')
 
 
 @contextlib.contextmanager
@@ -73,44 +122,3 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(verbosity)
         if bar:
             logging.enable_progress_bar()
-
-
-def check_config(source: str | Path) -> None:
-    """Refuse a stranger's configuration that would run code, or whose network would never be built.
-
-    Before 5.5, transformers runs what some keys name, whatever trust_remote_code says: CVE-2026-4372, CVE-2026-5241.
-
-    Raises:
-        ValueError: naming the key, or the layers, of which there are more than the folder has weights.
-    """
-    from safetensors import safe_open
-    from transformers import PretrainedConfig
-
-    deepest = weights = 0
-    parts: list = [PretrainedConfig.get_config_dict(source)[0]]
-    for part in parts:  # and what lies within
-        for key, value in part.items() if isinstance(part, dict) else enumerate(part):
-            if isinstance(value, (dict, list)):
-                parts.append(value)
-            if key == "trust_remote_code" and value or "_implementation" in str(key) and "/" in str(value):
-                raise ValueError(f"the configuration of {source} asks for foreign code ({key}): it is not loaded.")
-            if "layers" in str(key) or "depth" in str(key):
-                numbers = value if isinstance(value, list) else [value]
-                deepest = max([deepest, *(n for n in numbers if isinstance(n, int))])
-    for path in source.glob("*.safetensors") if isinstance(source, Path) else ():
-        with safe_open(path, framework="pt") as file:
-            weights += len(file.keys())
-    if weights and deepest > weights:
-        raise ValueError(f"the configuration of {source} asks for {str(deepest)[:20]} layers, and there are {weights} "
-                         "weights: expected a checkpoint of this very architecture.")
-
-
-def tried(work: Callable) -> int:
-    """Use a stranger's encoder once, so that what is wrong with it shows now; returns the width of what it gives."""
-    import torch
-
-    with torch.no_grad():
-        features = work()
-    if features.dim() != 2 or not features.isfinite().all():
-        raise ValueError(f"its features have the shape {tuple(features.shape)}, or are no finite numbers")
-    return features.shape[-1]

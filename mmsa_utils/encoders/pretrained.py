@@ -14,7 +14,8 @@ import torch
 
 from ..checksums import WEIGHTS, check_weights
 from ..seeds import seeded
-from .loading import ask_hub_once, check_config, quiet
+from .loading import ask_hub_once, names_at_hub, quiet
+from .strangers import check_config, check_folder, check_missing, check_names, check_preparation, chosen
 
 SIZES = ("mini", "full")
 TEXT_ENCODERS = {"bert": "bert-base-uncased", "distilbert": "distilbert-base-uncased"}
@@ -32,6 +33,8 @@ def source_of(name: str, size: str, known: dict[str, str]) -> str | Path:
         return known[name] if size == "full" else WEIGHTS / name
     if os.path.isdir(name):  # unlike Path.is_dir, it refuses no name, however long
         return Path(name)
+    if os.path.isfile(name):
+        raise ValueError(f"{name[:200]!r} is a file: expected the folder in which it lies, with config.json beside it.")
     if "/" not in name or name.startswith((".", "/", "~")) or name.count("/") > 1:
         raise ValueError(f"no encoder and no folder is called {name[:200]!r}: expected one of {', '.join(known)}, an "
                          "existing folder with a Hugging Face model, or a hub name such as owner/model.")
@@ -44,39 +47,45 @@ def _is_ours(source: str | Path) -> bool:
             else source.parent == WEIGHTS)
 
 
-def pretrained_net(source: str | Path) -> Any:
+def pretrained_net(source: str | Path, side: str) -> Any:
     """A Hugging Face model from a folder or the hub: safetensors only, no foreign code, every weight accounted for."""
-    from transformers import AutoModel
+    from transformers import AutoConfig
 
     if isinstance(source, str):
         ask_hub_once(source)
     elif source.parent == WEIGHTS:
         check_weights(source)
     if not _is_ours(source):
+        if isinstance(source, Path):
+            check_folder(source)
+        else:
+            check_names(source, names_at_hub(source))
         check_config(source)
+    whole = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    config, kind = chosen(whole, side, source)
+    if isinstance(source, Path):
+        check_preparation(source, side)
     with quiet(), seeded(0):  # what a checkpoint lacks (a pooler) is drawn at random
-        net, report = AutoModel.from_pretrained(source, dtype=torch.float32, attn_implementation="eager",
-                                                use_safetensors=True, trust_remote_code=False,
-                                                output_loading_info=True)
-    missing = [key for key in report["missing_keys"] if "pooler" not in key]
-    if missing:
-        raise ValueError(f"{source} lacks {len(missing)} of its model's weights ({missing[0]}, ...): expected a "
-                         "checkpoint of this very architecture.")
+        net, report = kind.from_pretrained(source, config=config, dtype=torch.float32, attn_implementation="eager",
+                                           use_safetensors=True, trust_remote_code=False, output_loading_info=True)
+    check_missing(list(report["missing_keys"]), source, side, config is not whole)
     return _without_pooler(net)
 
 
-def random_net(name: str, size: str, source: str | Path, seed: int) -> Any:
+def random_net(name: str, size: str, source: str | Path, side: str, seed: int) -> Any:
     """The same architecture with random weights, built from its configuration."""
     from transformers import AutoConfig, AutoModel, BertConfig, DistilBertConfig, ViTConfig
 
     # The defaults of these three classes are the configurations of the full-size models.
     at_hub = {"bert": BertConfig, "distilbert": DistilBertConfig, "vit": ViTConfig}
-    full = name in at_hub and size == "full"
-    if not (full or _is_ours(source)):
-        check_config(source)
-    config = at_hub[name]() if full else AutoConfig.from_pretrained(source, trust_remote_code=False)
+    if name in at_hub and size == "full":
+        config, kind = at_hub[name](), AutoModel
+    else:
+        if not _is_ours(source):
+            check_config(source)
+        config, kind = chosen(AutoConfig.from_pretrained(source, trust_remote_code=False), side, source)
     with seeded(seed):
-        net = AutoModel.from_config(config, dtype=torch.float32, attn_implementation="eager")
+        net = kind.from_config(config, dtype=torch.float32, attn_implementation="eager")
     return _without_pooler(net).eval()
 
 

@@ -26,6 +26,8 @@ _STRANGERS: dict[str, Callable[..., Encoder]] = {"text": pretrained_text_encoder
 
 def load_encoder(side: str, name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> Encoder:
     """Load an encoder for one side of a post; see `load_text_encoder` and `load_image_encoder`."""
+    if isinstance(name, os.PathLike):
+        name = os.fspath(name)
     if isinstance(name, str) and name in ENCODERS[side]:
         encoder = ENCODERS[side][name](size, pretrained, seed)
     else:

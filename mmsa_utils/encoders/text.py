@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from ..checksums import WEIGHTS
-from .base import Encoded, Encoder, spread, which
-from .loading import explained, tried
+from .base import Encoded, Encoder, Unread, spread, which
+from .loading import explained
 from .pretrained import TEXT_ENCODERS, pretrained_net, random_net, source_of
+from .strangers import tried
 
 MAX_TOKENS = 128  # longer texts are cut: a post is a few sentences
+_AT_ONCE = 1000  # texts that are looked through together: a hundred thousand need no more memory than these
 
 
 class WordPieces:
@@ -51,9 +53,13 @@ class TextEncoder(Encoder):
     def __init__(self, net: Any, tokenizer: Any):
         super().__init__()
         self.net: Any = net  # a Hugging Face model
-        self.width: int = net.config.hidden_size
-        self.prepare = WordPieces(tokenizer, min(MAX_TOKENS, net.config.max_position_embeddings,
-                                                 tokenizer.model_max_length))
+        self.width: int = getattr(net.config, "hidden_size", 0)
+        self.prepare = WordPieces(tokenizer, min(MAX_TOKENS, self._longest(), tokenizer.model_max_length))
+
+    def _longest(self) -> int:
+        """Tokens that the network has positions for; networks that look at distances alone (T5) have no end."""
+        positions = getattr(self.net.config, "max_position_embeddings", None)
+        return positions if isinstance(positions, int) and positions > 0 else 10**6
 
     @property
     def tokenizer(self) -> Any:
@@ -67,7 +73,7 @@ class TextEncoder(Encoder):
 
     @max_tokens.setter
     def max_tokens(self, n: int) -> None:
-        longest = self.net.config.max_position_embeddings
+        longest = self._longest()
         if not isinstance(n, int) or not 2 < n <= longest:  # the first and the last one stand for no word
             raise ValueError(f"max_tokens is {n!r}: expected 3 to {longest}, as many as the network can read.")
         self.prepare.max_tokens = n
@@ -86,33 +92,90 @@ class TextEncoder(Encoder):
         longer = self.tokenizer(item, truncation=True, max_length=self.max_tokens + 1)["input_ids"]
         return len(longer) > self.max_tokens
 
+    def unknown(self, text: str) -> list[str]:
+        """The words of a text, each once, that the vocabulary lacks: all of them are read as the same [UNK].
+
+        Vocabularies of bytes lack nothing. What stands behind the end of a text that is cut is not looked at.
+        """
+        return list(self.unread([text])[0].unknown)
+
+    def unread(self, items: Sequence[str]) -> list[Unread]:
+        """For each text: whether it is cut, the words that the vocabulary lacks, whether it knows no word at all."""
+        return [found for start in range(0, len(items), _AT_ONCE)
+                for found in unread(self.tokenizer, items[start:start + _AT_ONCE], self.max_tokens)]
+
     def save(self, folder: Path) -> None:
         """Write a Hugging Face model with its tokenizer into a folder."""
         self.net.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 
+def unread(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> list[Unread]:
+    """What a tokenizer leaves out of each text; see `TextEncoder.unread`."""
+    texts = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]  # half a surrogate pair is no character
+    unk = tokenizer.unk_token_id
+    if not tokenizer.is_fast:  # it keeps no offsets: word by word
+        longer = tokenizer(texts, truncation=True, max_length=max_tokens + 1)["input_ids"]
+        cut = [len(ids) > max_tokens for ids in longer]
+        words = [[(word, unk in tokenizer(word, add_special_tokens=False)["input_ids"]) for word in text.split()]
+                 for text in texts]
+    else:
+        encodings = tokenizer(texts, truncation=True, max_length=max_tokens).encodings
+        cut = [bool(encoding.overflowing) for encoding in encodings]
+        words = [[(text[start:end], id == unk) for id, special, (start, end)
+                  in zip(encoding.ids, encoding.special_tokens_mask, encoding.offsets) if end > start or not special]
+                 for text, encoding in zip(texts, encodings)]
+    return [Unread(*found) for found in zip(cut, map(_lacking, words), map(_means_nothing, words))]
+
+
+def _lacking(words: list[tuple[str, bool]]) -> tuple[str, ...]:
+    """Those that are unknown, each once, in their order."""
+    return tuple(dict.fromkeys(word.strip() for word, is_unknown in words if is_unknown))
+
+
+def _means_nothing(words: list[tuple[str, bool]]) -> bool:
+    """Whether a text has no word that is known: signs such as a full stop between unknown ones are none."""
+    if words and not any(is_unknown for _, is_unknown in words):
+        return False
+    return not any(any(map(str.isalnum, word)) for word, is_unknown in words if not is_unknown)
+
+
 def load_tokenizer(source: str | Path) -> Any:
-    """The tokenizer of a folder or hub name; code that comes with it is never run."""
+    """The tokenizer of a folder or hub name; code that comes with it is never run.
+
+    Models that write texts (GPT-2, Llama) have no padding token, as they were never trained in batches of several
+    lengths. Padding is masked, and stands behind the text, so that no token sees it: any token serves, and the one that
+    ends a text is taken.
+
+    Raises:
+        ValueError: if there is none.
+    """
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     tokenizer.chat_template = None  # unused here; before 5.10 its names are where files are saved: CVE-2026-9856
+    tokenizer.padding_side = "right"  # before the text, it would move the text to other positions
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    if tokenizer.pad_token_id is None:
+        raise ValueError(f"the tokenizer of {source} has no padding token (pad_token), nor one that ends a text "
+                         "(eos_token) to take its place: set one (tokenizer.pad_token = ...) and save it there.")
     return tokenizer
 
 
 def pretrained_text_encoder(name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> TextEncoder:
     """Load a transformer and its tokenizer; see `load_text_encoder`."""
     source = source_of(name, size, TEXT_ENCODERS)
-    with explained(name, source):
+    with explained(name, source, "text"):
         if not pretrained:
             source_of_words = WEIGHTS / name if name in TEXT_ENCODERS else source
-            return TextEncoder(random_net(name, size, source, seed), load_tokenizer(source_of_words))
-        net, tokenizer = pretrained_net(source), load_tokenizer(source)
+            return TextEncoder(random_net(name, size, source, "text", seed), load_tokenizer(source_of_words))
+        net, tokenizer = pretrained_net(source, "text"), load_tokenizer(source)
         if not net.config.vocab_size / 2 < len(tokenizer) <= net.config.vocab_size:  # without its files it is made up
             raise ValueError(f"the tokenizer of {source} knows {len(tokenizer)} word pieces and its model "
                              f"{net.config.vocab_size}: expected the tokenizer files that belong to the model.")
         encoder = TextEncoder(net, tokenizer)
         if name not in TEXT_ENCODERS:
-            tried(lambda: encoder(**encoder.prepare(["Hello"])))
+            encoder.width = tried(lambda: encoder(**encoder.prepare(["Hello", "Hello there, all of you"])), source,
+                                  "text")
         return encoder

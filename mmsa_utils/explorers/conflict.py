@@ -160,17 +160,17 @@ def _square_view(post: Post, probabilities: Tensor, values: Mapping[str, float],
     said = LABELS[int(probabilities.argmax())]
     right = said == LABELS[post.label]
     kind, level = post.text_kind, post.picture_level
-    return panels.row(
-        panels.heading(f"text {kind}: {TEXT_WORDS[kind]} · picture {level}: {PICTURE_WORDS[level]}")
-        + panels.row(panels.picture(post.image, f"{post.dish}, level {level}", 128),
-                     panels.paragraph(f"“{post.text}”")
-                     + panels.bars(dict(zip(LABELS, probabilities.tolist())))
-                     + panels.paragraph(f"The model says {said}, the rule {LABELS[post.label]}: "
-                                        + ("right." if right else "wrong."))
-                     + panels.paragraph(f"Why: {post.reason}."))
-        + panels.table(("this square", "model", "rule", "gap", "right"),
-                       [(f"{n} posts", f"{values['model']:+.2f}", f"{values['rule']:+.0f}",
-                         f"{values['gap']:+.2f}", f"{round(n * values['right'])} of {n}")]))
+    return panels.row(panels.column(
+        panels.heading(f"text {kind}: {TEXT_WORDS[kind]}"), panels.heading(f"picture {level}: {PICTURE_WORDS[level]}"),
+        panels.row(panels.picture(post.image, f"{post.dish}, level {post.picture_level}", 128),
+                   panels.column(panels.paragraph(f"“{post.text}”", lines=3),
+                                 panels.bars(dict(zip(LABELS, probabilities.tolist()))),
+                                 panels.paragraph(f"The model says {said}, the rule {LABELS[post.label]}: "
+                                                  + ("right." if right else "wrong."), lines=2),
+                                 panels.paragraph(f"Why: {post.reason}.", lines=2), width=298)),
+        panels.table(("this square", "model", "rule", "gap", "right"),
+                     [(f"{n} posts", f"{values['model']:+.2f}", f"{values['rule']:+.0f}",
+                       f"{values['gap']:+.2f}", f"{round(n * values['right'])} of {n}")]), width=460))
 
 
 def _conflict_picture(posts: Mapping[Square, list[Post]], probabilities: Tensor,

@@ -52,9 +52,9 @@ def post_explorer(pixels: int = 64) -> Explorer:
         often = f"{share:.1%} of all posts are in this state" if share else "no post is in this state"
         return panels.row(
             panels.picture(post.image, f"{dish}, level {post.picture_level}", 192),
-            panels.paragraph(f"“{post.text}”") + panels.mood(LABELS[post.label])
-            + panels.paragraph(f"{post.relation}: {post.reason}.")
-            + panels.paragraph(f"At conflict {conflict:.2f}, {often}."),
+            panels.column(panels.paragraph(f"“{post.text}”", lines=3), panels.mood(LABELS[post.label]),
+                          panels.paragraph(f"{post.relation}: {post.reason}.", lines=2),
+                          panels.paragraph(f"At conflict {conflict:.2f}, {often}.", lines=2), width=320),
             panels.heading("the best anybody can do at this conflict") + panels.bars(best))
 
     return Explorer("Post explorer", controls, view, lambda: _all_states(pixels))

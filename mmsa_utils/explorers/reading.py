@@ -13,6 +13,7 @@ from PIL import Image
 from ..figures import panels, plots
 from ..model.model import MultimodalSentimentModel
 from ..posts.pictures import picture_from_bytes
+from ..reading.explain import explain_picture, explain_text
 from ..reading.reader import Reader, Reading, examples
 from ..reading.view import answer_html, mattered_html, post_html, whatif_html
 from .explorer import WIDE, Explorer, choice, uploaded
@@ -58,7 +59,7 @@ def prediction_explorer(model: MultimodalSentimentModel) -> Explorer:
         try:
             image = picture_of(explorer.picture.value, explorer.upload.value)
             explorer.mattered_view.value = _close_lines(
-                mattered_html(reader.occlude(explorer.text.value, image)))
+                mattered_html(explain_text(reader, explorer.text.value), explain_picture(reader, image)))
         except ValueError as error:
             explorer.mattered_view.value = panels.note(str(error))
 
@@ -76,7 +77,7 @@ def _controls(posts: Mapping[str, Post]) -> dict[str, Any]:
     first = next(iter(posts))
     controls = {
         "example": choice("example", list(posts), first),
-        "text": ipywidgets.Textarea(posts[first].text, description="text", style=WIDE, continuous_update=False,
+        "text": ipywidgets.Textarea(posts[first].text, description="text", style=WIDE,
                                     layout={"width": "420px", "height": "54px"}),
         "picture": choice("picture", [*posts, OWN], first),
         "upload": ipywidgets.FileUpload(accept="image/*", multiple=False, description="upload a picture",

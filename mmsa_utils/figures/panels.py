@@ -24,7 +24,7 @@ _FAINT = "color-mix(in srgb, currentColor 12%, transparent)"
 
 def row(*blocks: str) -> str:
     """Blocks side by side, wrapped where the page is narrow."""
-    inside = "".join(f"<div>{block}</div>" for block in blocks)
+    inside = "".join(f'<div style="min-width:0">{block}</div>' for block in blocks)  # may be narrower than its content
     return ('<div style="display:flex;flex-wrap:wrap;gap:8px 24px;align-items:flex-start;line-height:1.4">'
             f"{inside}</div>")
 
@@ -34,9 +34,15 @@ def heading(text: str) -> str:
     return f'<div style="font-weight:600;margin:4px 0">{escape(text)}</div>'
 
 
-def paragraph(text: str) -> str:
-    """A line of text, broken where it grows too long to read."""
-    return f'<div style="max-width:44em;margin:4px 0">{escape(text)}</div>'
+def column(*blocks: str, width: int) -> str:
+    """Blocks below each other, `width` CSS pixels wide whatever is in them, so that what stands beside them stays."""
+    return f'<div style="width:{width}px;max-width:100%">{"".join(blocks)}</div>'
+
+
+def paragraph(text: str, lines: int = 0) -> str:
+    """A line of text, broken where it grows too long to read; with room for `lines`, so that what is below stays."""
+    room = f";min-height:{1.4 * lines:.1f}em;line-height:1.4" * bool(lines)
+    return f'<div style="max-width:44em;margin:4px 0{room}">{escape(text)}</div>'
 
 
 def note(text: str) -> str:
@@ -62,11 +68,11 @@ def _img(png: bytes, alt: str, width: int, rendering: str = "auto") -> str:
             f'style="width:{width}px;max-width:100%;image-rendering:{rendering};border-radius:4px;display:block">')
 
 
-def mood(name: str) -> str:
-    """The name of a class, large, beside its colour."""
+def mood(name: str, bold: bool = True) -> str:
+    """The name of a class, large, beside its colour; not bold where it is said with reserve."""
     dot = (f'<span aria-hidden="true" style="display:inline-block;width:.7em;height:.7em;border-radius:50%;'
            f'background:{LABEL_COLOURS.get(name, BLUE)};margin-right:.4em"></span>')
-    return f'<span style="font-size:1.3em;font-weight:600">{dot}{escape(name)}</span>'
+    return f'<span style="font-size:1.3em;font-weight:{600 if bold else 400}">{dot}{escape(name)}</span>'
 
 
 def bars(values: Mapping[str, float], colours: Mapping[str, str] = LABEL_COLOURS, form: str = ".2f") -> str:

@@ -69,8 +69,9 @@ def grade(folder: str | Path, out: str | Path, seconds: float = 300, memory: flo
         getattr(checks, name)
     with open(out, "a"):  # or there is no use in beginning
         pass
-    log(f"{len(handed_in)} notebooks; kept off the network by "
-        f"{'the system' if isolation() else 'their own process only: see docs/grading.md'}")
+    fit, many = sum(not item.problem for item in handed_in), len(handed_in) != 1
+    log(f"found {len(handed_in)} notebook{'s' * many} in {folder} and its folders, {fit} to be run, {jobs} at a time; "
+        f"kept off the network by {'the system' if isolation() else 'their own process only: see docs/grading.md'}")
     rows: list[dict | None] = [None] * len(handed_in)
     stop, begun = threading.Event(), time.monotonic()
 

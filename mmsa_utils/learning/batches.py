@@ -22,7 +22,7 @@ class Collate:
     def __call__(self, posts: list[Post]) -> dict[str, Tensor]:
         """→ the tensors of the sides, and ``labels`` (batch,)."""
         tensors = self.prepare(*([getattr(post, side) for post in posts] for side in self.sides))
-        labels = [_checked_label(post, self.classes) for post in posts]
+        labels = [checked_label(post, self.classes) for post in posts]
         return {**tensors, "labels": torch.tensor(labels, dtype=torch.float if self.classes is None else torch.long)}
 
 
@@ -59,7 +59,8 @@ def make_loader(posts: Posts, model: Any, batch_size: int = 32, shuffle: bool = 
                       num_workers=num_workers)
 
 
-def _checked_label(post: Post, classes: int | None) -> int | float:
+def checked_label(post: Post, classes: int | None) -> int | float:
+    """The label of a post, if it is one of so many classes (None: a finite number); else ValueError."""
     given = f"the label of the post {str(post.text)[:60]!r} is {post.label!r}"
     if classes is None:
         if not isinstance(post.label, (int, float, np.integer, np.floating)) or not np.isfinite(post.label):

@@ -14,6 +14,7 @@ from ..fusion.base import Fusion
 from ..fusion.concat import Concat
 from ..model.head import random_head
 from ..model.model import MultimodalSentimentModel
+from ..model.remarks import remarks
 from ..posts import phrases
 from ..posts.food import PIXELS, FoodPosts, burger_example
 from ..posts.post import LABELS, Post
@@ -41,7 +42,8 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
 
     Returns:
         A report of plain numbers, in which what differs from seed to seed is given as its mean and the ends of its
-        95 % interval (`interval`); and the model with the head and temperature of seed 0.
+        95 % interval (`interval`), and "remarks", what of the test texts could not be read; and the model with the
+        head and temperature of seed 0.
     """
     start = time.perf_counter()
     pixels = PIXELS[size]
@@ -67,6 +69,7 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
             model.temperature.fill_(temperature)
     report = {"pair": f"{text}+{image}", "size": size, "seeds": seeds, "posts": sizes, "conflict": conflict,
               "before": before, **_aggregate(runs), "ceiling": ceilings,
+              "remarks": remarks(model, [data["test"][i].text for i in range(n_test)]),
               "seconds": round(time.perf_counter() - start, 1)}
     return report, model
 

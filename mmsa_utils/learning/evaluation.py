@@ -11,7 +11,7 @@ from ..bars import progress
 from ..model.head import probabilities_of
 from ..model.model import MultimodalSentimentModel
 from ..model.modes import evaluating
-from .losses import check_labels, class_count, loss_of
+from .losses import check_labels, class_count, loss_of, weighted_loss
 from .metrics import accuracy, regression_summary, summary
 
 
@@ -39,19 +39,20 @@ def answers(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]]
 
 
 def evaluate(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
-             show_progress: bool = False) -> dict[str, float]:
+             show_progress: bool = False, class_weights: Tensor | None = None) -> dict[str, float]:
     """Loss, accuracy, macro-F1 and calibration error, counted over the examples of a loader.
 
-    For a model without classes: loss (mean squared error), mean absolute error and correlation.
+    For a model without classes: loss (mean squared error), mean absolute error and correlation. With `class_weights`
+    (classes,) the loss is `weighted_loss`; all else is as it would be without.
     """
-    return measured(*outputs(model, loader, show_progress))
+    return measured(*outputs(model, loader, show_progress), class_weights)
 
 
-def measured(logits: Tensor, labels: Tensor) -> dict[str, float]:
+def measured(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> dict[str, float]:
     """The figures of logits (n, outputs) beside their labels (n,). The loss is that of the logits, so it is exact."""
     figures = regression_summary(logits, labels) if labels.is_floating_point() else summary(
         probabilities_of(logits), labels)
-    return {**figures, "loss": loss_of(logits.double(), labels).item()}
+    return {**figures, "loss": weighted_loss(logits.double(), labels, class_weights).item()}
 
 
 def loss_and_accuracy(logits: Tensor, labels: Tensor) -> dict[str, float]:

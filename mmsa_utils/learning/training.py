@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from ..model.model import MultimodalSentimentModel
 from ..posts.identity import identity
 from ..seeds import apart, seeded
 from .evaluation import evaluate
-from .losses import check_labels, class_count, loss_of
+from .losses import check_labels, checked_weights, class_count, weighted_loss
 from .runs import Run, digest
 
 
 def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
           validation: Iterable[dict[str, Tensor]], *, epochs: int = 5, encoder_lr: float = 1e-3, lr: float = 2e-3,
-          weight_decay: float = 0.01, warmup: float = 0.1, clip: float = 1.0, seed: int = 0,
+          weight_decay: float = 0.01, warmup: float = 0.1, clip: float = 1.0,
+          class_weights: Sequence[float] | Tensor | None = None, seed: int = 0,
           checkpoint: str | Path | None = None, on_epoch: Callable[[MultimodalSentimentModel], Any] | None = None,
           show_progress: bool = True) -> list[dict[str, float]]:
     """Train with AdamW and keep the epoch with the lowest validation loss.
@@ -38,6 +39,9 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
         weight_decay: of AdamW, on matrices only.
         warmup: share of the steps over which the rates rise from zero; then they fall linearly to zero.
         clip: largest norm of the gradient.
+        class_weights: how much an example of each class counts in the loss, such as `balanced_weights` of the training
+            labels, so that a rare class is not passed over. The validation loss, which chooses the epoch, is weighted
+            alike.
         seed: of dropout.
         checkpoint: a file to keep the run in after each epoch. A start that finds it goes on there, and ends with the
             same bits as if nothing had happened; it stays when the run is over.
@@ -59,6 +63,8 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
     steps = epochs * _length(loader)
     _length(validation)
     device, classes = model.device, class_count(model.classes)
+    weights = checked_weights(class_weights, classes)
+    weighted: dict[str, Any] = {} if weights is None else {"class_weights": weights}
     optimizer = torch.optim.AdamW(_parameter_groups(model, encoder_lr, lr, weight_decay), fused=True)
     schedule = _warmed_up(optimizer, steps, warmup)
     mixed = device.type == "cuda"  # half precision is faster there; the scaler keeps small gradients from vanishing
@@ -70,6 +76,7 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
         shuffles = [getattr(batches, "generator", None) or torch.Generator() for batches in (loader, validation)]
         run = Run(learner, [optimizer, schedule, scaler, *shuffles], checkpoint, None if checkpoint is None else {
             "epochs": epochs, "warm-up or clipping": [warmup, clip],
+            **({} if weights is None else {"class weights": weights.tolist()}),
             "encoders": digest(*model.encoders.state_dict().values()), **_posts_of(loader, validation)},
             on_epoch is not None)
         for epoch in range(len(run.history) + 1, epochs + 1):
@@ -80,7 +87,7 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
                 labels = batch["labels"].to(device)
                 with torch.autocast(device.type, torch.float16, enabled=mixed):
                     logits = model(**{name: tensor.to(device) for name, tensor in batch.items() if name != "labels"})
-                    loss = loss_of(logits.float(), labels)
+                    loss = weighted_loss(logits.float(), labels, weights)
                 optimizer.zero_grad()
                 scaler.scale(loss).backward()
                 scaler.unscale_(optimizer)
@@ -95,7 +102,7 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
             train_figures = {"train_loss": total_loss / count}
             if classes is not None:
                 train_figures["train_accuracy"] = right / count
-            checked = evaluate(model, validation)
+            checked = evaluate(model, validation, **weighted)
             run.end_epoch({"epoch": epoch, **train_figures,
                            **{name: value for name, value in checked.items() if name != "calibration_error"}})
             if on_epoch is not None:

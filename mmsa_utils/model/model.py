@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from ..checksums import WEIGHTS, check_weights
 from ..encoders.base import Encoded, Encoder, Encoders
 from ..encoders.table import load_encoder
 from ..fusion.table import make_fusion
+from ..posts.likeness import Digests
 from ..posts.post import LABELS
 from ..seeds import seeded
-from . import saving
+from . import card, saving
 from .head import mlp_head, probabilities_of
 from .modes import evaluating
 from .prepare import Preparation
+from .raw import in_batches
 
 #: The two named systems of the course: pair -> (text encoder, image encoder).
 PAIRS = {"bert+resnet18": ("bert", "resnet18"), "distilbert+vit": ("distilbert", "vit")}
 
 
 class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mmsa-utils",
-                               model_card_template=saving.CARD):
+                               model_card_template=card.TEMPLATE):
     """An encoder for each side of a post, a fusion, and a head that classifies what it makes of them.
 
     Saved with `save_pretrained(folder)` and loaded with `from_pretrained(folder)`. The folder holds all that the
@@ -47,6 +49,7 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
     Attributes:
         encoders: side → encoder, in the fixed order of the sides.
         fusion, head: the other two steps; `width` is that of the vector between them.
+        learned_from: digests of the posts that it was trained on (`digests_of`), saved with it; None if nobody said.
     """
 
     temperature: Tensor
@@ -57,6 +60,7 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
                  seed: int = 0):
         super().__init__()
         self.classes = checked_classes(classes)
+        self.learned_from: Digests | None = None
         chosen = {"text": text, "image": image}  # in the order of SIDES
         self.encoders = Encoders({
             side: name if isinstance(name, Encoder) else load_encoder(side, name, size, pretrained, seed)
@@ -145,25 +149,32 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
         """Logits → class probabilities (batch, classes); the numbers themselves, (batch, 1), where there are none."""
         return logits if self.classes is None else probabilities_of(logits)
 
-    def predict(self, *raw: Sequence[Any] | None) -> Tensor:
-        """Texts and PIL pictures, a list of each → class probabilities (batch, classes), with dropout off.
+    def predict(self, *raw: Iterable[Any] | None, batch_size: int = 64) -> Tensor:
+        """Texts and PIL pictures, a list of each → class probabilities (posts, classes), with dropout off.
 
-        A model without classes gives its numbers (batch, 1).
+        A model without classes gives its numbers (posts, 1). The lists may be tuples, arrays, columns of a table or
+        generators; only `batch_size` posts are prepared at a time, so memory does not grow with their number.
 
         Raises:
             ValueError: as `prepare`, and for weights with which an answer is NaN.
         """
+        answers = []
         with torch.inference_mode(), evaluating(self):
-            batch = {name: tensor.to(self.device) for name, tensor in self.prepare(*raw).items()}
-            answers = self.answers_of(self(**batch)).cpu()
-        if not answers.isfinite().all():
+            for lists in in_batches(raw, self.sides, batch_size):
+                batch = {name: tensor.to(self.device) for name, tensor in self.prepare(*lists).items()}
+                answers.append(self.answers_of(self(**batch)).cpu())
+        if not all(part.isfinite().all() for part in answers):
             raise ValueError("the model's answer is NaN: its weights are damaged, or its training went astray.")
-        return answers.clone()  # a tensor made in inference mode could not be learned from
+        return torch.cat(answers)  # made anew, out of inference mode: what is made in it could not be learned from
 
     def save_pretrained(self, save_directory: str | Path, **kwargs: Any) -> None:
         """Write config.json, model.safetensors, and the encoders that are not this package's own, into a folder."""
         kwargs["config"] = saving.save(self, Path(save_directory))
         super().save_pretrained(save_directory, **kwargs)
+
+    def generate_model_card(self, figures: str = "", **kwargs: Any) -> ModelCard:
+        """The card, README.md; ``save_pretrained(folder, model_card_kwargs={"figures": markdown})`` puts figures in."""
+        return super().generate_model_card(body=card.body(self, figures), **kwargs)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """What the mixin asks for: all is there already but config.json and the card."""
@@ -191,7 +202,7 @@ def checked_classes(classes: Sequence[str] | None) -> tuple[str, ...] | None:
         return None
     names = tuple(classes)
     if isinstance(classes, str) or len(names) < 2 or len(set(names)) < len(names) or not all(
-            isinstance(name, str) for name in names):
+            isinstance(name, str) and name.strip() for name in names):
         raise ValueError(f"the classes are {repr(classes)[:60]}: expected at least two names, none of them twice; or "
                          "None for a model that gives a number.")
     return names

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from PIL import Image
 from torch import Tensor
 
-from ..posts.post import check_text
-
-_MANY = {"text": "texts", "image": "pictures"}
+from .raw import check_lists, check_posts
 
 
 class Preparation:
@@ -34,28 +31,15 @@ class Preparation:
         Raises:
             ValueError: for lists of different lengths, a post without any side, or an empty text.
         """
-        names = [_MANY.get(side, side) for side in self.steps]
-        if any(isinstance(items, (str, Image.Image)) for items in raw):
-            raise ValueError("got a single text or picture: expected a list of texts and a list of pictures.")
-        if len(raw) != len(names):
-            raise ValueError(f"got {len(raw)} list{'s' * (len(raw) != 1)}: this model reads {len(names)}, "
-                             f"{' and '.join(names)}.")
-        lengths = {len(items) for items in raw if items is not None}
+        check_lists(raw, self.sides)
+        given = [None if items is None else list(items) for items in raw]
+        lengths = {len(items) for items in given if items is not None}
         if lengths <= {0}:
             raise ValueError("got no posts: expected at least one text and one picture.")
-        if len(lengths) > 1:
-            counts = " and ".join(f"{len(items)} {name}" for items, name in zip(raw, names) if items is not None)
-            raise ValueError(f"got {counts}: expected one picture a text.")
-        n, = lengths
-        lists = [[None] * n if items is None else list(items) for items in raw]
-        for i in range(n):
-            if all(items[i] is None for items in lists):
-                raise ValueError(f"post {i} has neither {' nor '.join(self.steps)}: expected at least one.")
+        n = max(lengths)
+        lists = [[None] * n if items is None else items for items in given]
+        check_posts(lists, self.sides, None if n == 1 else 0)
         batch: dict[str, Tensor] = {}
-        for (side, step), items in zip(self.steps.items(), lists):
-            if side == "text":
-                for i, text in enumerate(items):
-                    if text is not None:
-                        check_text(text, f"text {i}")
+        for step, items in zip(self.steps.values(), lists):
             batch.update(step(items))
         return batch

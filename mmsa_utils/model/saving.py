@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from PIL import Image
 from safetensors import SafetensorError
@@ -27,20 +28,15 @@ from ..encoders.loading import quiet
 from ..encoders.table import ENCODERS, load_encoder
 from ..errors import in_short
 from ..fusion.table import FUSIONS
+from ..posts.likeness import PICTURE_BYTES, TEXT_BYTES, Digests
 from ..posts.post import SIDES
+from .card import MARK
 from .head import mlp_head
 
 if TYPE_CHECKING:
     from .model import MultimodalSentimentModel
 
-CARD = """---
-{{ card_data }}
----
-# A reader of posts: text and picture to mood
-
-Made with mmsa-utils. Load it with `MultimodalSentimentModel.from_pretrained(folder)`; config.json names its classes and
-encoders.
-"""
+LEARNED_FROM = "learned_from.safetensors"  #: digests of the training posts, in the folder of a model
 _SAMPLES = {"text": "Hello", "image": Image.new("RGB", (64, 64))}  # what a loaded model is tried on
 _NO_MODEL = "expected a folder written by save_pretrained, `train --out` or `align --out`."
 
@@ -78,6 +74,9 @@ def save(model: MultimodalSentimentModel, folder: Path) -> dict[str, Any]:
         state = {name: tensor.contiguous().clone() for name, tensor in model.state_dict().items()
                  if not name.startswith("encoders.")}
         save_file(state, Path(made) / "model.safetensors")
+        if model.learned_from is not None:
+            save_file({name: torch.from_numpy(np.ascontiguousarray(rows))
+                       for name, rows in model.learned_from._asdict().items()}, Path(made) / LEARNED_FROM)
         for side, encoder in model.encoders.items():
             sides[side] = {"name": encoder.name, "size": encoder.size, "max_tokens": encoder.max_tokens}
             if _is_shipped(side, encoder):
@@ -90,7 +89,11 @@ def save(model: MultimodalSentimentModel, folder: Path) -> dict[str, Any]:
                                  "line of ENCODERS (mmsa_utils.encoders.table) makes one of that name: it could not be "
                                  "loaded again. Add the line, and set the encoder's name.")
         (folder / "config.json").unlink(missing_ok=True)
-        for name in ("model.safetensors", *SIDES):
+        (folder / LEARNED_FROM).unlink(missing_ok=True)  # of the model that lay here before
+        card = folder / "README.md"
+        if card.is_file() and MARK in card.read_text(encoding="utf8", errors="replace"):
+            card.unlink()  # of the model that lay here before: its figures are not this one's
+        for name in ("model.safetensors", LEARNED_FROM, *SIDES):
             if (folder / name).is_dir():
                 shutil.rmtree(folder / name)
             if (Path(made) / name).exists():
@@ -125,6 +128,8 @@ def load(cls: type[MultimodalSentimentModel], source: str | Path, **hub: Any) ->
         return model
     except Exception as error:  # what a damaged configuration or tokenizer sets off has no kind in common
         if isinstance(error, OSError) or isinstance(error, ValueError) and str(folder) in str(error):
+            raise
+        if isinstance(error, (MemoryError, ImportError)):  # nothing is wrong with the model
             raise
         raise ValueError(f"the model in {folder} is damaged ({in_short(error)}): save or copy it again.") from error
 
@@ -185,8 +190,26 @@ def _load(cls: type[MultimodalSentimentModel], folder: Path, config: dict[str, A
     odd = sorted(name for name in {**found, **expected} if found.get(name) != expected.get(name))
     if odd:
         raise ValueError(f"{path} does not fit its config.json: {len(odd)} weights differ ({odd[0]}, ...).")
+    model.learned_from = _learned_from(folder)
     model.load_state_dict(state, strict=False)  # what is missing is exactly the encoders, checked above
     return model.eval()
+
+
+def _learned_from(folder: Path) -> Digests | None:
+    """The digests of the posts that a saved model learned from; None for one that does not say."""
+    path = folder / LEARNED_FROM
+    if not path.is_file():
+        return None
+    try:
+        found = {name: tensor.numpy() for name, tensor in load_file(path).items()}
+        digests = Digests(**found)
+        for rows, width in zip(digests, (TEXT_BYTES, PICTURE_BYTES)):
+            if rows.dtype != np.uint8 or rows.shape != (len(digests.texts), width):
+                raise ValueError(f"its rows are {rows.shape} {rows.dtype}")
+    except (SafetensorError, ValueError, TypeError) as error:
+        raise ValueError(f"{path} is damaged ({in_short(error)}): copy it again, or remove it; then nobody can say any "
+                         "more which posts the model has learned from.") from error
+    return digests
 
 
 def _encoder(folder: Path, side: str, entry: dict[str, Any]) -> Encoder:

@@ -8,6 +8,7 @@ the best accuracy that any reader can reach (`FoodPosts.ceiling`).
 from __future__ import annotations
 
 import zlib
+from typing import overload
 
 import numpy as np
 from torch.utils.data import Dataset
@@ -60,7 +61,16 @@ class FoodPosts(Dataset):
     def __len__(self) -> int:
         return self.n
 
-    def __getitem__(self, index: int) -> Post:
+    @overload
+    def __getitem__(self, index: int) -> Post: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Post]: ...
+
+    def __getitem__(self, index: int | slice) -> Post | list[Post]:
+        """A post, counted from 0, or from the end if negative; for a slice a list of them."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(self.n)[index]]
         index = checked_index(index, self.n)
         rng = np.random.default_rng((self.seed, SPLITS.index(self.split), index))
         at = np.searchsorted(self._cumulative, rng.random() * self._cumulative[-1], side="right")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import sys
+from typing import overload
 
 import numpy as np
 from PIL import Image
@@ -31,7 +33,16 @@ class SyntheticDataset(Dataset):
     def __len__(self) -> int:
         return self.n
 
-    def __getitem__(self, index: int) -> Post:
+    @overload
+    def __getitem__(self, index: int) -> Post: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Post]: ...
+
+    def __getitem__(self, index: int | slice) -> Post | list[Post]:
+        """A post, counted from 0, or from the end if negative; for a slice a list of them."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(self.n)[index]]
         index = checked_index(index, self.n)
         rng = np.random.default_rng((self.seed, index))
         pixels = rng.integers(0, 256, (self.pixels, self.pixels, 3), dtype=np.uint8)
@@ -56,6 +67,7 @@ def checked_seed(seed: int) -> int:
 
 def checked_index(index: int, n: int) -> int:
     """The place of a post among n, counted from the front."""
+    index = operator.index(index)  # a tensor's or an array's single number too
     if not -n <= index < n:  # IndexError is also what ends a for loop over the data set
         raise IndexError(f"index is {index}, expected less than {n}.")
     return index % n

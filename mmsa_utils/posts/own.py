@@ -1,144 +1,192 @@
-"""The reader's own posts: tables from CSV or JSON lines."""
+"""The reader's own posts: read from a table, checked row by row, opened one at a time."""
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
-import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, overload
 
+import numpy as np
 from torch.utils.data import Dataset
 
 from ..bars import progress
-from .pictures import is_file, open_picture
+from .labels import is_missing, read_labels
+from .likeness import picture_digest
+from .noise import checked_index
+from .pictures import open_picture
+from .places import is_file, missing_file
 from .post import LABELS, Post, check_text, is_blank
+from .sources import Picture, Source, read_source
+
+
+class FaultyRows(ValueError):
+    """Rows of a table are faulty. `faults` names every one of them; the message the first ten."""
+
+    def __init__(self, name: str, faults: list[str]):
+        more = f"\n... and {len(faults) - 10} more" if len(faults) > 10 else ""
+        super().__init__(f"{name} has {len(faults)} faulty rows:\n" + "\n".join(faults[:10]) + more)
+        self.faults = faults
 
 
 class FilePosts(Dataset):
-    """Posts of a table; each picture is opened when its post is asked for."""
+    """Posts of a table; each picture is opened when its post is asked for.
 
-    classes = LABELS
+    Args:
+        rows: a text, a picture (a path, or what `load_posts` makes of other places) and a label for each post; the
+            label is an index into `classes`, or None where nobody knows it.
+        classes: the names of the labels.
+        left_out: reason → rows of the table that are none of these posts.
+        faults: what is wrong with the rows that were passed over.
+        digests: of the pictures, as `picture_digest` makes them, where they are known: (posts, bytes).
+        numbers: which row of its table each post stood in, as messages count them; without them, from 0.
+    """
 
-    def __init__(self, rows: list[tuple[str, Path, int]]):
-        self.rows = rows
+    def __init__(self, rows: Iterable[tuple[str, Picture, int | None]], classes: Sequence[str] = LABELS, *,
+                 left_out: dict[str, int] | None = None, faults: Sequence[str] = (),
+                 digests: np.ndarray | None = None, numbers: Sequence[int] | None = None):
+        self.rows, self.classes = list(rows), tuple(classes)
+        self.left_out, self.faults, self.digests = dict(left_out or {}), list(faults), digests
+        self.numbers = list(range(len(self.rows)) if numbers is None else numbers)
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, index: int) -> Post:
-        text, image, label = self.rows[index]
-        return Post(text, open_picture(image), label)
+    @overload
+    def __getitem__(self, index: int) -> Post: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> FilePosts: ...
+
+    def __getitem__(self, index: int | slice) -> Post | FilePosts:
+        """A post, counted from 0, or from the end if negative; for a slice such posts as are in it, none opened yet."""
+        if isinstance(index, slice):
+            return self.part(range(len(self))[index])
+        text, picture, label = self.rows[checked_index(index, len(self))]
+        return Post(text, _opened(picture), label)
+
+    def part(self, places: Iterable[int]) -> FilePosts:
+        """Some of these posts, in the order of their places."""
+        chosen = list(places)
+        return FilePosts([self.rows[i] for i in chosen], self.classes,
+                         digests=None if self.digests is None else self.digests[chosen],
+                         numbers=[self.numbers[i] for i in chosen])
+
+    def counts(self) -> dict[str, int]:
+        """How many posts each class has; nothing where the labels are not known."""
+        found = Counter(label for _, _, label in self.rows if label is not None)
+        return {name: found[i] for i, name in enumerate(self.classes)} if found else {}
 
 
-def load_posts(path: str | Path, anywhere: bool = False, show_progress: bool = False) -> FilePosts:
+def load_posts(source: Any, anywhere: bool = False, show_progress: bool = False, *,
+               classes: Sequence[str] | None = None, labelled: bool = True, text_column: str = "text",
+               image_column: str = "image", label_column: str = "label", skip_faulty: bool = False,
+               check_pictures: bool = True) -> FilePosts:
     """Load your own posts from a table.
 
     Args:
-        path: a ``.csv`` file with the columns text, image and label, or a ``.jsonl`` file with an object of these
-            three keys a line. `image` is a picture's path, relative to the table; `label` is negative, neutral or
-            positive, or 0, 1 or 2.
+        source: a ``.csv`` or ``.tsv`` file with the columns text, image and label, a ``.jsonl`` file with an object of
+            these three keys a line, a folder with one such file in it, or a ``.zip`` with one and its pictures; or a
+            pandas DataFrame or `datasets.Dataset`. `image` is a picture's path, relative to the table (to the current
+            folder for what is no file); in a frame or Dataset the picture itself may be there.
         anywhere: allow pictures outside of the table's folder. Without it a table from a stranger cannot reach for
             the other files of this machine.
         show_progress: every picture is opened once, to be sure of it; show how many are left.
+        classes: the names that labels may have. Moods (the default: negative, neutral, positive) may be written as
+            numbers too, see `read_labels`; posts of a mood that is not among the classes are left out and counted.
+        labelled: False for posts whose labels nobody knows; a column of labels is then not looked at.
+        text_column, image_column, label_column: what the columns are called.
+        skip_faulty: pass over faulty rows, and keep them in `faults`, instead of refusing the table.
+        check_pictures: False for posts whose pictures need only be there: a damaged one comes up when its post is asked
+            for.
 
     Returns:
         A data set of `Post`.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is empty or not such a table, or naming each faulty row (the CSV header is row 1).
+        TypeError: if the source is of another kind.
+        ValueError: if it is empty or not such a table, if its labels could mean one thing or another, or naming each
+            faulty row (the CSV header is row 1).
     """
-    path = Path(path)
-    if not is_file(path):
-        raise FileNotFoundError(f"there is no file {path}: expected a CSV or JSON-lines table of posts.")
-    rows, faults = [], []
-    for number, record in progress(list(_records(path)), "check", show_progress):
+    names = LABELS if classes is None else tuple(classes)
+    wanted = {"text": text_column, "image": image_column, **({"label": label_column} if labelled else {})}
+    table = read_source(source, wanted)
+    if not table.rows:
+        raise ValueError(f"{table.name} holds no posts: expected at least one row with {', '.join(wanted)}.")
+    indices: list[int | None] = [None] * len(table.rows)
+    wrong: dict[int, str] = {}
+    left_out: dict[str, int] = {}
+    if labelled:
         try:
-            rows.append(_checked(record, path.parent, anywhere))
-        except (ValueError, FileNotFoundError) as error:
+            indices, wrong, left_out = read_labels([row["label"] for _, row in table.rows], names)
+        except ValueError as error:
+            raise ValueError(f"{table.name}: {error}") from None
+    rows: list[tuple[str, Picture, int | None]] = []
+    faults, digests, numbers = [], [], []
+    check = _Check(table, anywhere, check_pictures, digest=labelled and check_pictures)
+    for place, (number, row) in progress(list(enumerate(table.rows)), "check", show_progress):
+        if labelled and indices[place] is None and place not in wrong:
+            continue  # it is left out
+        try:
+            text, picture, digest = check(row)
+            if place in wrong:
+                raise ValueError(wrong[place])
+        except (ValueError, OSError) as error:
             faults.append(f"row {number}: {error}")
-    if faults:
-        more = f"\n... and {len(faults) - 10} more" if len(faults) > 10 else ""
-        raise ValueError(f"{path.name} has {len(faults)} faulty rows:\n" + "\n".join(faults[:10]) + more)
+            continue
+        rows.append((text, picture, indices[place]))
+        digests.append(digest)
+        numbers.append(number)
+    if faults and not (skip_faulty and rows):
+        raise FaultyRows(table.name, faults)
     if not rows:
-        raise ValueError(f"{path.name} holds no posts: expected at least one row with text, image and label.")
-    return FilePosts(rows)
+        gone = next(iter(left_out))
+        raise ValueError(f"{table.name}: all posts are {gone}: expected {' or '.join(names)} ones for a model with "
+                         f"{len(names)} classes.")
+    left_out.update({"faulty rows": len(faults)} if faults else {})
+    return FilePosts(rows, names, left_out=left_out, faults=faults, numbers=numbers,
+                     digests=np.stack(digests) if check.digest else None)  # type: ignore[arg-type]
 
 
-def _records(path: Path) -> Iterator[tuple[int, dict]]:
-    """Each row with its number, as a dict."""
-    if path.suffix.lower() not in (".csv", ".jsonl"):
-        raise ValueError(f"{path.name} is not a .csv or .jsonl file: save the table as one of these.")
-    data = path.read_bytes()
-    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # what spreadsheets call "Unicode text"
-    try:
-        text = data.decode("utf-16" if utf16 else "utf-8-sig")  # -sig: they put a byte order mark in front
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name} is not UTF-8 text ({error}): save it with that encoding.") from error
-    if path.suffix.lower() == ".csv":
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        rows: list[list[str]] = []
-        try:
-            rows.extend(reader)
-        except csv.Error as error:
-            raise ValueError(f"{path.name} cannot be taken apart in row {len(rows) + 1} ({error}): is a quotation mark "
-                             "left open, or alone in a text? Within quoted texts write it twice.") from error
-        header = rows[0] if rows else []
-        missing = {"text", "image", "label"} - set(header)
-        if missing:
-            raise ValueError(f"{path.name} lacks the column {', '.join(sorted(missing))}: expected text,image,label, "
-                             "separated by commas.")
-        twice = {name for name in ("text", "image", "label") if header.count(name) > 1}
-        if twice:
-            raise ValueError(f"{path.name} has the column {', '.join(sorted(twice))} more than once: keep one.")
-        for number, row in enumerate(rows[1:], start=2):
-            if any(row[len(header):]):
-                raise ValueError(f"{path.name} row {number} has {len(row)} cells, and the header {len(header)}: put "
-                                 "texts with commas in quotation marks.")
-            if row:
-                yield number, dict(zip(header, row))
-        return
-    for number, line in enumerate(text.split("\n"), start=1):  # splitlines would break at other marks within a text
-        if line.strip():
+class _Check:
+    """Looks at rows one after the other; each picture file is opened once, however many rows name it."""
+
+    def __init__(self, table: Source, anywhere: bool, opens: bool, digest: bool):
+        self.table, self.anywhere, self.opens, self.digest = table, anywhere, opens, digest
+        self.seen: dict[Any, np.ndarray | None | Exception] = {}
+
+    def __call__(self, row: dict[str, Any]) -> tuple[str, Picture, np.ndarray | None]:
+        text = _text(row["text"])
+        picture = self.table.picture(row["image"], self.anywhere)
+        key = picture if isinstance(picture, Path) else id(row)
+        if key not in self.seen:
             try:
-                record = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"{path.name} row {number} is not JSON ({error}).") from error
-            if not isinstance(record, dict):
-                raise ValueError(f"{path.name} row {number} is not an object with text, image and label.")
-            yield number, record
+                if not self.opens and isinstance(picture, Path) and not is_file(picture):
+                    raise missing_file(picture)
+                image = _opened(picture) if self.opens else None
+                self.seen[key] = picture_digest(image) if self.digest and image else None
+            except (ValueError, OSError) as error:
+                self.seen[key] = error
+        found = self.seen[key]
+        if isinstance(found, Exception):
+            raise found
+        return text, picture, found
 
 
-def _checked(record: dict, folder: Path, anywhere: bool) -> tuple[str, Path, int]:
-    given = [record.get(key) for key in ("text", "image", "label")]
-    for key, value in zip(("text", "image"), given):
-        if value is not None and not isinstance(value, str):
-            raise ValueError(f"{key} is {repr(value)[:60]}: expected a string.")
-    text, image, label = ("" if value is None else str(value).strip() for value in given)
+def _text(cell: Any) -> str:
+    if not isinstance(cell, str):
+        if not is_missing(cell):
+            raise ValueError(f"text is {repr(cell)[:60]}: expected a string.")
+        cell = "" if cell is None else str(cell)
+    text = cell.strip()
     if is_blank(text):
         raise ValueError("the text is empty: expected at least one word.")
+    if is_missing(text):
+        raise ValueError(f"the text is empty: {text!r} is how tables write a missing one.")
     check_text(text, "the text")
-    if not image:
-        raise ValueError("no picture is named: expected a path relative to the table.")
-    if len(image) > 1000:
-        raise ValueError(f"the picture's path has {len(image)} characters: expected one relative to the table.")
-    if not (anywhere or _is_within(image, folder)):
-        raise ValueError(f"the picture {image[:200]} may lie outside of the table's folder: name it relative to the "
-                         "table, or allow any path with anywhere=True (--anywhere).")
-    open_picture(folder / image)
-    names = {name: i for i, name in enumerate(LABELS)} | {str(i): i for i in range(len(LABELS))}
-    if label.lower() not in names:
-        raise ValueError(f"label is {label[:60]!r}: expected {', '.join(LABELS)}, or 0, 1, 2.")
-    return text, folder / image, names[label.lower()]
+    return text
 
 
-def _is_within(image: str, folder: Path) -> bool:
-    """Whether a path is relative, without steps upwards, and not a link that leads out of the folder."""
-    path = Path(image)
-    try:
-        return not (path.is_absolute() or path.drive or ".." in path.parts) and (
-            (folder / path).resolve().is_relative_to(folder.resolve()))
-    except (OSError, ValueError, RuntimeError):  # a loop of links, no name for a file: it will not be opened either
-        return True
+def _opened(picture: Picture) -> Any:
+    return open_picture(picture) if isinstance(picture, Path) else picture.open()

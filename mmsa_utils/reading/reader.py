@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,19 +18,19 @@ from torch import Tensor
 
 from ..encoders.base import Encoded
 from ..learning.alignment import align, fit_temperature
+from ..learning.alone import Alone
 from ..learning.device import best_device
 from ..learning.features import extract_features
-from ..learning.metrics import who_won
 from ..model.head import probabilities_of
 from ..model.model import MultimodalSentimentModel
+from ..model.remarks import remarks
 from ..posts.food import PIXELS, FoodPosts, burger_example, make_post
 from ..posts.pictures import MAX_PIXELS
-from ..posts.post import BINARY_LABELS, LABELS, Post, is_blank
-from ..posts.scenes import TRAIN_DISHES
+from ..posts.post import Post, is_blank
 
 MAX_TEXT = 2000  # characters
 MAX_WORDS = 60  # that are left out one by one
-VALENCES = {"negative": -1, "neutral": 0, "positive": 1}
+CHUNK = 16  # texts or pictures that are encoded at once: others wait for no more
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Reading:
     picture: tuple[float, ...]  # and the picture alone
     cut: bool  # the text was longer than the model reads; its end was not looked at
     seconds: float  # from text and pixels to the answer
+    remarks: tuple[str, ...] = ()  # what the model could not read of the text, in sentences
 
     @property
     def answers(self) -> dict[str, str]:
@@ -51,9 +53,10 @@ class Reading:
     @property
     def winner(self) -> str:
         """Whose side the answer took: ``"text"``, ``"picture"`` or ``"neither"``; "" if the two do not contradict."""
+        if not self.contradicts:
+            return ""
         answers = self.answers
-        shares = who_won(torch.tensor([self.both]), [VALENCES[answers["text"]]], [VALENCES[answers["picture"]]])
-        return max(shares, key=shares.get, default="")
+        return next((side for side in ("text", "picture") if answers[side] == answers["both"]), "neither")
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -61,12 +64,14 @@ class Reading:
         return {"label": self.answers["both"], "probabilities": dict(zip(self.classes, self.both)),
                 "text_alone": dict(zip(self.classes, self.text)),
                 "picture_alone": dict(zip(self.classes, self.picture)),
-                "contradicts": self.contradicts, "winner": self.winner, "cut": self.cut, "seconds": self.seconds}
+                "contradicts": self.contradicts, "winner": self.winner, "cut": self.cut,
+                "remarks": list(self.remarks), "seconds": self.seconds}
 
     @property
     def contradicts(self) -> bool:
-        """One side alone says negative, and the other positive."""
-        return self.winner != ""
+        """Text and picture alone say different things, and neither of them says neutral."""
+        answers = self.answers
+        return answers["text"] != answers["picture"] and "neutral" not in (answers["text"], answers["picture"])
 
 
 @dataclass(frozen=True)
@@ -100,15 +105,14 @@ class Reader:
     """
 
     def __init__(self, model: MultimodalSentimentModel, references: int = 32):
-        if model.sides != ("text", "image") or model.classes not in (LABELS, BINARY_LABELS):
-            raise ValueError(f"the model reads {' and '.join(model.sides)} and its classes are {model.classes}: "
-                             f"expected text and image, and {LABELS} or {BINARY_LABELS}.")
+        if model.sides != ("text", "image") or model.classes is None:
+            reads = " and ".join({"text": "texts", "image": "pictures"}.get(side, side) for side in model.sides)
+            gives = "a number" if model.classes is None else f"one of {len(model.classes)} classes"
+            raise ValueError(f"this model reads {reads} and gives {gives}: expected one that reads text and image and "
+                             "gives a class. Ask it with model.predict.")
         self.model = model.eval()
         self.classes = model.classes
-        plain = [make_post(0, 0, TRAIN_DISHES[seed % len(TRAIN_DISHES)], seed, PIXELS[model.size])
-                 for seed in range(references)]
-        features = extract_features(model, plain, show_progress=False)
-        self._texts, self._pictures = (side.to(model.device) for side in features.batch(slice(None)).values())
+        self._alone = Alone(model, references)
         self._turn = threading.Lock()  # a tokenizer refuses to be used by two threads at once
 
     @torch.no_grad()
@@ -121,17 +125,30 @@ class Reader:
         text, image = checked_text(text), checked_picture(image)
         with self._turn:
             start = time.perf_counter()
-            image = self._smaller(image)
-            own_text, own_picture = self._encoded([text], self.model.prepare.steps["image"]([image])).values()
-            n = len(self._texts.tokens)
-            again = torch.zeros(n, dtype=torch.long)  # one post, n times
-            texts = Encoded.cat([own_text, own_text.rows(again), self._texts])
-            pictures = Encoded.cat([own_picture, self._pictures, own_picture.rows(again)])
-            both, alone_text, alone_picture = self._head(texts, pictures).split([1, n, n])
-            answers = [tuple(side.mean(0).tolist()) for side in (both, alone_text, alone_picture)]
+            pixels = self.model.prepare.steps["image"]([self.smaller(image)])
+            sides = self._encoded([text], pixels)
+            both, alone = self._head(sides["text"], sides["image"]), self._alone(sides)
+            answers = [tuple(said[0].tolist()) for said in (both, alone["text"], alone["image"])]
             seconds = time.perf_counter() - start
             cut = self.model.encoders["text"].cuts(text)
-        return Reading(self.classes, answers[0], answers[1], answers[2], cut, seconds)
+            said = tuple(remarks(self.model, [text]))
+        return Reading(self.classes, answers[0], answers[1], answers[2], cut, seconds, said)
+
+    @torch.no_grad()
+    def alone(self, side: str, items: Sequence[Any]) -> Tensor:
+        """What each of n texts (side "text") or pictures ("image") would say alone → probabilities (n, classes).
+
+        Other threads get their turn after each CHUNK of items.
+        """
+        encoder, prepare, answers = self.model.encoders[side], self.model.prepare.steps[side], []
+        for start in range(0, len(items), CHUNK):
+            with self._turn:
+                batch = prepare(list(items[start:start + CHUNK]))
+                encoded = encoder.encode(**{name: tensor.to(self.model.device) for name, tensor in batch.items()})
+                if not self.model.fusion.sequences:
+                    encoded = Encoded.of(encoder.pool(encoded), encoded.mask.any(1))
+                answers.append(self._alone({side: encoded})[side])
+        return torch.cat(answers)
 
     @torch.no_grad()
     def occlude(self, text: str, image: Image.Image, grid: int = 8) -> Occlusion:
@@ -150,7 +167,7 @@ class Reader:
         tried = words[:MAX_WORDS]
         shorter = [" ".join(words[:i] + words[i + 1:]) or "." for i in range(len(tried))]  # "." in place of nothing
         with self._turn:
-            image = self._smaller(image)
+            image = self.smaller(image)
             prepare = self.model.prepare.steps["image"]
             own, black, white = prepare([image, *_black_and_white(image.size)])["pixel_values"].split(1)
             covered = _covered(own, (black + white) / 2, grid)
@@ -165,7 +182,7 @@ class Reader:
                          np.array(change[len(tried):]).reshape(grid, grid),
                          Image.fromarray((255 * seen.permute(1, 2, 0)).round().byte().numpy()))
 
-    def _smaller(self, image: Image.Image) -> Image.Image:
+    def smaller(self, image: Image.Image) -> Image.Image:
         """A photo brought down to some four times the encoder's size, averaging pixels: it is resized faster so."""
         factor = min(image.size) // (4 * PIXELS[self.model.size])
         return image.reduce(factor) if factor > 1 else image

@@ -1,31 +1,50 @@
-"""A reading as a page shows it: HTML made from `reading`'s results by the pieces in `panels`, nothing else."""
+"""A reading as a page shows it: HTML made from what the reader says by the pieces in `panels`, nothing else."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from ..figures import panels
+from .explain import HITS, Regions, Words
 from .reader import Occlusion, Reading
 
 NOTABLE = 0.05  # a change of a probability that is worth a word
+PLACES = (("at the upper left", "at the top", "at the upper right"), ("on the left", "in the middle", "on the right"),
+          ("at the lower left", "at the bottom", "at the lower right"))
 SIDES = {"text": "the text's", "picture": "the picture's", "neither": "neither"}
 
 
 def answer_html(reading: Reading) -> str:
     """The answer, what each side alone would say, whether the two disagree, and the time taken."""
-    sure = max(reading.both)
-    parts = [f'<div role="status">{panels.mood(reading.answers["both"])} '
-             f'<span style="opacity:.8">with probability {sure:.2f}</span></div>', _remark(reading)]
     sides = {"text and picture": reading.both, "the text alone": reading.text, "the picture alone": reading.picture}
-    parts.append(panels.row(*(panels.heading(name) + panels.bars(dict(zip(reading.classes, probabilities)))
-                              for name, probabilities in sides.items())))
-    if reading.cut:
-        parts.append(panels.note("The text is longer than this model reads: its end was not looked at."))
-    parts.append(f'<div style="opacity:.8;margin-top:6px">{1000 * reading.seconds:.0f} ms of model time</div>')
-    return "".join(parts)
+    return "".join((
+        _headline(reading.answers["both"], max(reading.both), not reading.remarks), _remark(reading),
+        *(panels.note(_sentence(remark)) for remark in reading.remarks),
+        panels.row(*(panels.heading(name) + panels.bars(dict(zip(reading.classes, probabilities)))
+                     for name, probabilities in sides.items())),
+        f'<div style="opacity:.8;margin-top:6px">{1000 * reading.seconds:.0f} ms of model time</div>'))
+
+
+def alone_html(side: str, classes: Sequence[str], probabilities: Sequence[float], remarks: Sequence[str] = ()) -> str:
+    """What a side says while the other is not there yet; `side` is "text" or "picture"."""
+    other = "picture" if side == "text" else "text"
+    return "".join((_headline(classes[int(np.argmax(probabilities))], max(probabilities), False),
+                    panels.paragraph(f"That is the {side} alone: add a {other} to hear what both say together."),
+                    *(panels.note(_sentence(remark)) for remark in remarks),
+                    panels.bars(dict(zip(classes, probabilities)))))
+
+
+def _headline(answer: str, probability: float, bold: bool) -> str:
+    return (f'<div role="status">{panels.mood(answer, bold)} '
+            f'<span style="opacity:.8">with probability {probability:.2f}</span></div>')
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _remark(reading: Reading) -> str:
@@ -57,68 +76,81 @@ def whatif_html(mine: Reading, other: Reading, changed: str) -> str:
         for name, reading in (("your post", mine), (changed, other))))
 
 
-def mattered_html(occlusion: Occlusion) -> str:
-    """The words and the regions of the picture without which the answer would be less sure, or surer."""
-    words = "".join(_word(word, change) for word, change in occlusion.words)
-    said = [f"How the probability of “{occlusion.answer}” changes when one word is left out, or a grey patch covers "
-            "one region. A minus: it spoke for the answer. A plus: against it."]
-    if occlusion.cut:
-        said.append(f"Only the first {len(occlusion.words)} words were tried.")
-    return "".join(panels.paragraph(line) for line in said) + panels.row(
-        panels.heading("words") + f'<div style="max-width:30em">{words}</div>'
-        + panels.paragraph(words_in_words(occlusion)),
-        panels.heading("regions") + panels.picture(region_map(occlusion), regions_in_words(occlusion), 224)
-        + panels.paragraph(regions_in_words(occlusion)))
+def mattered_html(words: Words, regions: Regions) -> str:
+    """The words and the regions that speak for what their side says, or against it, and how far to trust them."""
+    marked = "".join(_word(word, support) for word, support in words.words)
+    said = [words_in_words(words)]
+    if words.cut:
+        said.append(f"Only the first {len(words.words)} words were tried.")
+    picture = regions_in_words(regions)
+    return panels.row(
+        panels.heading(f"the text alone says {words.answer}") + f'<div style="max-width:30em">{marked}</div>'
+        + "".join(panels.paragraph(line) for line in said),
+        panels.heading(f"the picture alone says {regions.answer}") + panels.picture(region_map(regions), picture, 224)
+        + panels.paragraph(picture)) + panels.paragraph(
+        f"Blue speaks for it; orange, with dashes, against it. On drawn posts the first word is one of those that give "
+        f"the mood in {HITS['text']}, the framed region lies on what gives it in {HITS['picture']}; your own posts may "
+        "fare worse.")
 
 
-def _word(word: str, change: float) -> str:
-    shade = f"color-mix(in srgb, {colour_of(change)} {min(70, 100 * abs(change)):.0f}%, transparent)"
-    return (f'<span style="display:inline-block;text-align:center;margin:0 4px 4px 0;padding:0 4px;border-radius:3px;'
-            f'background:{shade};max-width:100%;overflow-wrap:anywhere">{escape(word)}<br>'
-            f'<span style="font-size:.8em;font-variant-numeric:tabular-nums">{signed(change)}</span></span>')
+def _word(word: str, support: float) -> str:
+    """A word, shaded and underlined the more it speaks for (solid) or against (dashed) the answer."""
+    style = f"background:color-mix(in srgb, {colour_of(support)} {min(70, 100 * abs(support)):.0f}%, transparent)"
+    if abs(support) >= NOTABLE:
+        style += f";border-bottom:3px {'solid' if support > 0 else 'dashed'} {colour_of(support)}"
+    return (f'<span style="display:inline-block;margin:0 4px 4px 0;padding:0 4px;border-radius:3px;max-width:100%;'
+            f'overflow-wrap:anywhere;{style}">{escape(word)}</span>')
 
 
-def colour_of(change: float) -> str:
-    """Blue for what spoke for the answer, orange for what spoke against it."""
-    return panels.BLUE if change < 0 else panels.ORANGE
+def colour_of(support: float) -> str:
+    """Blue for what speaks for the answer, orange for what speaks against it."""
+    return panels.BLUE if support > 0 else panels.ORANGE
 
 
-def signed(change: float) -> str:
-    """A change with its sign, and a plain 0 for next to nothing."""
-    return f"{change:+.2f}".replace("-", "−") if abs(change) >= 0.005 else "0"
+def words_in_words(words: Words) -> str:
+    """Which words speak for what the text says, and which against it; at most three of each, the strongest first."""
+    ranked = sorted(words.words, key=lambda pair: -pair[1])
+    speaking = [[f"“{word}”" for word, support in some[:3] if abs(support) >= NOTABLE and (support > 0) == positive]
+                for some, positive in ((ranked, True), (ranked[::-1], False))]
+    parts = [f"{_listed(some)} {'speaks' if len(some) == 1 else 'speak'} {way}"
+             for some, way in zip(speaking, (f"for {words.answer}", f"against {words.answer}")) if some]
+    if not parts:
+        return f"No single word stands out: whichever is left out, the text is about as sure of {words.answer}."
+    return ", ".join(parts) + "."
 
 
-def words_in_words(occlusion: Occlusion) -> str:
-    """Which word mattered most."""
-    word, change = max(occlusion.words, key=lambda pair: abs(pair[1]))
-    if abs(change) < NOTABLE:
-        return "No single word mattered: without any of them the answer stays about as sure."
-    return f"The word that mattered most: “{word}” ({signed(change)})."
+def _listed(some: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(some[:-1]), some[-1])))
 
 
-def regions_in_words(occlusion: Occlusion) -> str:
-    """Which region mattered most."""
-    row, column = np.unravel_index(np.abs(occlusion.regions).argmax(), occlusion.regions.shape)
-    change = float(occlusion.regions[row, column])
-    if abs(change) < NOTABLE:
-        return "No single region mattered: whichever is covered, the answer stays about as sure."
-    rows, columns = occlusion.regions.shape
-    return (f"The region that mattered most: row {row + 1} of {rows}, column {column + 1} of {columns} "
-            f"({signed(change)}), framed.")
+def regions_in_words(regions: Regions) -> str:
+    """Which region speaks most for what the picture says."""
+    support = regions.regions
+    row, column = np.unravel_index(support.argmax(), support.shape)
+    if support.max() <= 0:
+        return f"No region speaks for it: whichever is blurred, the picture is as sure of {regions.answer} as before."
+    place = PLACES[min(2, 3 * row // support.shape[0])][min(2, 3 * column // support.shape[1])]
+    framed = f"The framed region, {place}, speaks most for {regions.answer}"
+    return f"{framed}." if support.max() >= NOTABLE else f"{framed}; but the picture would say so without it, too."
 
 
-def region_map(occlusion: Occlusion, pixels: int = 224) -> Image.Image:
-    """The picture as the model sees it, its regions the fuller coloured the more they mattered; the first is framed."""
-    seen = occlusion.seen.resize((pixels, pixels), Image.Resampling.NEAREST).convert("RGBA")
+def region_map(shown: Regions | Occlusion, pixels: int = 224) -> Image.Image:
+    """The picture, its regions the fuller coloured the more they speak for the answer, or against it.
+
+    The one that speaks for it most is framed.
+    """
+    support = -shown.regions if isinstance(shown, Occlusion) else shown.regions
+    width, height = (max(1, round(pixels * side / max(shown.seen.size))) for side in shown.seen.size)
+    crisp = max(shown.seen.size) <= pixels
+    seen = shown.seen.resize((width, height), Image.Resampling.NEAREST if crisp else Image.Resampling.LANCZOS)
     veil = Image.new("RGBA", seen.size)
     draw = ImageDraw.Draw(veil)
-    rows, columns = occlusion.regions.shape
-    strongest = np.abs(occlusion.regions).max()
-    full = max(strongest, 0.2)  # small changes are not blown up
-    for (row, column), change in np.ndenumerate(occlusion.regions):
-        box = [round(column * pixels / columns), round(row * pixels / rows),
-               round((column + 1) * pixels / columns) - 1, round((row + 1) * pixels / rows) - 1]
-        framed = abs(change) == strongest >= NOTABLE
-        draw.rectangle(box, colour_of(change) + f"{round(190 * abs(change) / full):02x}",
-                       "white" if framed else None, 3)
-    return Image.alpha_composite(seen, veil).convert("RGB")
+    rows, columns = support.shape
+    full = max(np.abs(support).max(), NOTABLE)  # small changes are not blown up
+    for (row, column), one in np.ndenumerate(support):
+        left, top = round(column * width / columns), round(row * height / rows)
+        box = [left, top, max(left, round((column + 1) * width / columns) - 1),
+               max(top, round((row + 1) * height / rows) - 1)]
+        framed = one == support.max() > 0
+        draw.rectangle(box, colour_of(one) + f"{round(190 * abs(one) / full):02x}", "white" if framed else None, 3)
+    return Image.alpha_composite(seen.convert("RGBA"), veil).convert("RGB")

@@ -8,9 +8,9 @@ import pytest
 from helpers import edit_json, mini
 from PIL import Image
 
-from mmsa_utils import load_posts
+from mmsa_utils import BINARY_LABELS, FoodPosts, load_posts
 from mmsa_utils.apps.cli import main
-from mmsa_utils.apps.common import three_parts
+from mmsa_utils.posts.parts import three_parts
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +91,48 @@ def test_one_post_or_one_class_can_be_measured(model, tmp_path, capsys, labels):
 
 def test_photos_are_not_held_in_memory(tmp_path, monkeypatch):
     """A table of photos takes some 40 MB each: the parts of it hold paths."""
-    posts = load_posts(own_posts(tmp_path, "012" * 10))
+    drawn = [FoodPosts(30)[i] for i in range(30)]
+    for i, post in enumerate(drawn):
+        post.image.save(tmp_path / f"{i}.png")
+    (tmp_path / "posts.csv").write_text("text,image,label\n" + "".join(
+        f"{post.text.replace(',', ' ')},{i}.png,{i % 3}\n" for i, post in enumerate(drawn)))
+    three, two = load_posts(tmp_path), load_posts(tmp_path, classes=BINARY_LABELS)
     monkeypatch.setattr("mmsa_utils.posts.own.open_picture", lambda path: pytest.fail("a picture was opened"))
-    parts = three_parts(posts, False, 0)
-    assert [len(part) for part in parts] == [21, 5, 4]
-    assert sum(len(part) for part in three_parts(posts, True, 0)) == 20
+    parts = three_parts(three, 0)
+    assert sum(len(part) for part in parts[:3]) == 30
+    assert 20 <= len(parts.train) <= 22
+    assert [min(part.counts().values()) for part in parts[:3]] >= [6, 1, 1]
+    assert sum(len(part) for part in three_parts(two, 0)[:3]) == 20
+
+
+def test_training_counts_what_it_learns_from_and_names_all_faults(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("mmsa_utils.apps.train.train", lambda *a, **o: [])
+    monkeypatch.setattr("mmsa_utils.apps.train.history_table", lambda history: "")
+    lines = ["sentence,img,y"]
+    for i in range(40):
+        post = FoodPosts(40)[i]
+        post.image.save(f"{i}.png")
+        lines.append(f"{post.text.replace(',', ' ')},{i}.png,{i % 2}")
+    lines += [f"odd {i},gone.png,1" for i in range(12)]
+    Path("mine.csv").write_text("\n".join(lines))
+    words = ["train", "--data", "mine.csv", "--json", "--text-column", "sentence", "--image-column", "img",
+             "--label-column", "y"]
+    assert main(words[:4]) == 1
+    assert "Is it --text-column sentence --image-column img --label-column y?" in capsys.readouterr().err
+    assert main(words) == 1  # three classes
+    assert "Is 1 neutral (of 0, 1, 2) or positive (of 0, 1)?" in capsys.readouterr().err
+    assert main([*words, "--binary"]) == 1
+    assert "All 12 of them are named in faulty_rows.txt" in capsys.readouterr().err
+    assert len(Path("faulty_rows.txt").read_text().splitlines()) == 12
+    assert main([*words, "--binary", "--skip-faulty", "--out", "out"]) == 0
+    said = capsys.readouterr()
+    assert "40 posts: 20 negative, 20 positive\nleft out: 12 faulty rows" in said.err
+    result = json.loads(said.out)
+    assert (result["classes"], result["left_out"]) == ({"negative": 20, "positive": 20}, {"faulty rows": 12})
+    assert sum(result["posts"]["train"].values()) == pytest.approx(28, abs=2)
+    assert min(result["posts"]["test"].values()) >= 1
+    assert Path("out", "learned_from.safetensors").is_file()
+    Path("one.csv").write_text("\n".join(["text,image,label", *[f"text {i},{i}.png,positive" for i in range(40)]]))
+    assert main(["train", "--data", "one.csv"]) == 1
+    assert "all 40 posts are positive: a model can only learn to tell classes apart" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ import helpers
 import pytest
 from helpers import food, quiet_environment
 
+from mmsa_utils import __version__
 from mmsa_utils.apps.cli import main
 from mmsa_utils.apps.commands import COMMANDS
+from mmsa_utils.apps.options import check, parser
 from mmsa_utils.learning.alignment import align
 from mmsa_utils.learning.correction import correction_phase
 from mmsa_utils.learning.evaluation import evaluate
@@ -111,7 +114,7 @@ def test_every_command_explains_itself(command, capsys):
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["sing"], ["predict"], ["predict", "--text", "Good"], ["align", "--size", "huge"],
+    [[], ["sing"], ["predict"], ["predict", "--data", "posts.csv"], ["align", "--size", "huge"],
      ["train", "--epochs", "few"], ["evaluate", "--split", "train"], ["align", "--no-such-option"]],
 )
 def test_a_wrong_call_is_a_usage_error(words, capsys):
@@ -123,13 +126,46 @@ def test_a_wrong_call_is_a_usage_error(words, capsys):
     assert "usage:" in said.err
 
 
+def test_examples_are_calls_that_would_start(capsys):
+    """Each line of examples is understood by the parser of its command."""
+    lines = []
+    for command in COMMANDS:
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        said = capsys.readouterr().out
+        shown = filter(str.strip, said.partition("examples:")[2].splitlines())
+        lines += [line.split("mmsa_utils ", 1)[1] for line in shown]
+    assert {line.split()[0] for line in lines} == set(COMMANDS)
+    for line in lines:
+        arguments = parser().parse_args(shlex.split(line))
+        assert check(arguments) == ""
+
+
+def test_the_version_is_said(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out == f"mmsa-utils {__version__}\n"
+
+
+@pytest.mark.parametrize(("called", "name"), [("/usr/bin/mmsa-utils", "mmsa-utils"), ("mmsa-utils.exe", "mmsa-utils"),
+                                              ("/x/mmsa_utils/__main__.py", "python -m mmsa_utils")])
+def test_the_program_is_called_as_it_was_called(called, name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [called])
+    with pytest.raises(SystemExit):
+        main(["predict", "--help"])
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: {name} predict")
+    assert f"\n  {name} predict --data" in said
+
+
 def test_as_a_program(photo):
     """Through the front door, with the shipped model: what a reader types right after setup."""
     words = [sys.executable, "-m", "mmsa_utils", "predict", "--text", "This burger is delicious!", "--image", photo]
     done = subprocess.run([*words, "--json"], capture_output=True, text=True, env=quiet_environment(), timeout=120)
     assert done.returncode == 0, done.stderr
     answer = strict_json(done.stdout)
-    assert set(answer) == {"label", "probs"}
+    assert set(answer) == {"label", "probs", "text_alone", "picture_alone", "contradicts", "remarks"}
     assert list(answer["probs"]) == LABELS
     assert sum(answer["probs"].values()) == pytest.approx(1, abs=1e-3)
     assert answer["label"] == max(answer["probs"], key=answer["probs"].get)

@@ -1,5 +1,6 @@
 """The dashboard as its visitors meet it, through gradio_client, and as whoever starts it does, on the command line."""
 
+import base64
 import io
 import socket
 import sys
@@ -11,10 +12,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from mmsa_utils import EncoderUnavailable, FoodPosts, load_model
+from mmsa_utils import EncoderUnavailable, FoodPosts, MultimodalSentimentModel, load_model
+from mmsa_utils.apps import answers as replies
 from mmsa_utils.apps import dashboard
 from mmsa_utils.apps import page as pages
 from mmsa_utils.apps.cli import main
+from mmsa_utils.posts.pictures import MAX_BYTES
 from mmsa_utils.reading.reader import MAX_TEXT, Reader, examples
 
 gradio_client = pytest.importorskip("gradio_client")
@@ -166,15 +169,16 @@ def test_a_bad_text_is_refused(client, photos, text, said):
 def bad_pictures() -> dict[str, tuple[bytes, str]]:
     whole, bomb = io.BytesIO(), io.BytesIO()
     examples()["sarcasm"].image.save(whole, "png")
-    Image.new("1", (8000, 6300)).save(bomb, "png")  # 50 megapixels in some kilobytes
+    Image.new("1", (30000, 30000)).save(bomb, "png")  # 900 megapixels in some kilobytes
     return {"truncated.png": (whole.getvalue()[:4000], "cannot be read as a picture"),
             "text.png": (b"this is no picture", "cannot be read as a picture"),
             "empty.jpg": (b"", "cannot be read as a picture"),
             "drawing.svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "cannot be read as a picture"),
-            "bomb.png": (bomb.getvalue(), "8000 x 6300 pixels, expected at most 40 megapixels")}
+            "photo.heic": (b"\0\0\0\x18ftypheic" + bytes(200), "picture"),
+            "bomb.png": (bomb.getvalue(), "megapixels")}
 
 
-@pytest.mark.parametrize("name", ["truncated.png", "text.png", "empty.jpg", "drawing.svg", "bomb.png"])
+@pytest.mark.parametrize("name", ["truncated.png", "text.png", "empty.jpg", "drawing.svg", "photo.heic", "bomb.png"])
 def test_a_bad_picture_is_refused(client, tmp_path, name):
     content, said = bad_pictures()[name]
     (tmp_path / name).write_bytes(content)
@@ -208,22 +212,51 @@ def test_the_server_fetches_no_address(url, field):
             trap.accept()
 
 
+@pytest.mark.parametrize(("given", "said"), [
+    (base64.b64encode(bytes(99)).decode(), "a text (base64, or a path?)"),
+    ("data:image/png;base64,AAAA", "a data address"), ("/etc/passwd", "a text (base64, or a path?)"),
+    ({"path": "data:image/png;base64,AAAA", "meta": FILE}, "a data address"),
+    ({"url": "data:image/png;base64,AAAA", "path": "a.png", "meta": FILE}, "a data address"),
+    ([1, 2], "of the kind list"), (7, "of the kind int")])
+def test_a_picture_that_is_no_upload_is_told_how_to_be_one(url, given, said):
+    answer = refused_raw(url, "good", given).replace("/etc", "")
+    assert said in answer
+    assert "handle_file" in answer
+    assert "gradio_api/upload" in answer
+
+
+def test_a_request_without_a_picture_is_told_what_is_missing(url):
+    started = httpx.post(f"{url}gradio_api/call/read", json={"data": ["good"]})
+    answer = httpx.get(f"{url}gradio_api/call/read/{started.json()['event_id']}").text
+    assert "Expected a text and a picture, got 1" in friendly(answer)
+
+
+def test_a_phone_picture_is_read(client, tmp_path):
+    Image.new("RGB", (12000, 8500), "brown").save(tmp_path / "phone.jpg")  # 102 megapixels
+    assert ask(client, "good", tmp_path / "phone.jpg")["label"]
+
+
 def test_a_large_file_is_refused_at_the_door(url):
-    answer = httpx.post(f"{url}gradio_api/upload", files={"files": ("large.png", b"\0" * (6 * 2**20))})
+    answer = httpx.post(f"{url}gradio_api/upload", files={"files": ("large.png", b"\0" * (MAX_BYTES + 2**20))})
     assert answer.status_code == 413
     assert "maximum allowed size" in friendly(answer.text)
 
 
+def test_a_file_of_twenty_megabytes_comes_in(url, photos):
+    content = photos["the burger"].read_bytes() + bytes(20 * 2**20)
+    assert httpx.post(f"{url}gradio_api/upload", files={"files": ("a.png", content)}).status_code == 200
+
+
 def test_a_large_file_is_refused_in_the_function_too(tmp_path):
     path = tmp_path / "large.png"
-    path.write_bytes(b"\0" * (6 * 2**20))
-    with pytest.raises(ValueError, match="^the picture has more than 5 MB"):
-        pages.opened(str(path))
+    path.write_bytes(b"\0" * (MAX_BYTES + 2**20))
+    with pytest.raises(ValueError, match=f"^the picture has more than {MAX_BYTES // 2**20} MB"):
+        replies.opened(str(path))
 
 
 def test_a_picture_that_was_deleted_meanwhile_is_asked_for_again(tmp_path):
     with pytest.raises(ValueError, match="no longer here: add it again"):
-        pages.opened(str(tmp_path / "gone.png"))
+        replies.opened(str(tmp_path / "gone.png"))
 
 
 # --- the page ---
@@ -237,7 +270,7 @@ def test_the_page_forbids_the_browser_every_other_host(url, page):
     answer = httpx.get(url)
     policy = answer.headers["content-security-policy"]
     assert "default-src 'self'" in policy
-    assert "http" not in policy
+    assert "http" not in policy.split("frame-ancestors")[0]  # who may frame it says nothing of whom it may ask
     assert answer.headers["referrer-policy"] == "no-referrer"
     for host in ("googleapis", "gstatic", "cdnjs", "jsdelivr", "unpkg", "amazonaws"):
         assert host not in answer.text
@@ -248,48 +281,182 @@ def test_the_page_forbids_the_browser_every_other_host(url, page):
     assert page._queue.max_size == pages.WAITING
 
 
-def test_the_page_shows_the_answer_the_swap_and_what_mattered(page, photos):
-    photo, name = str(photos["sarcasm"]), pages.SHIPPED
-    answer, *swaps, _, _ = event(page, "show")("What a glorious burger!", photo, name)
-    assert "disagree" in answer
-    assert swaps == [pages.MINE] * 2
-    assert "regions" in event(page, "occlude")("What a glorious burger!", photo, name)
-    swap = event(page, "whatif")
-    assert "moves from negative to positive" in swap("What a glorious burger!", photo, name, pages.MINE, "the burger")
-    assert "Swap the text" in swap("What a glorious burger!", photo, name, pages.MINE, pages.MINE)
-    for shown in (event(page, "show")("", photo, name)[0], swap("", photo, name, pages.MINE, "the burger")):
-        assert "There is no text" in shown
+@pytest.fixture(scope="module")
+def shown() -> replies.Answers:
+    """What the page answers, without the page."""
+    return replies.Answers(replies.choices_of(None))
+
+
+def test_the_answer_what_if_and_what_mattered(shown, photos):
+    photo, name = str(photos["sarcasm"]), replies.SHIPPED
+    assert "disagree" in shown.answer("What a glorious burger!", photo, name)
+    mattered = shown.mattered("What a glorious burger!", photo, name)
+    assert "the text alone says positive" in mattered
+    assert "speaks most for negative" in mattered
+    burger = str(photos["the burger"])
+    swapped = shown.whatif("What a glorious burger!", photo, name, "", burger)
+    assert "moves from negative to positive" in swapped
+    assert "with the other picture" in swapped
+    both = shown.whatif("What a glorious burger!", photo, name, "This burger is vile.", burger)
+    assert "with the other text" in both
+    assert both.count("The answer") == 2
+    assert "Give another text" in shown.whatif("What a glorious burger!", photo, name, " ", None)
+
+
+def test_a_side_alone_is_read_too(shown, photos):
+    photo, name = str(photos["sarcasm"]), replies.SHIPPED
+    assert "That is the picture alone: add a text" in shown.answer(" ", photo, name)
+    assert "That is the text alone: add a picture" in shown.answer("What a glorious burger!", None, name)
+    assert "Write a text" in shown.answer("", None, name)
+    for ask in (shown.mattered, lambda *post: shown.whatif(*post, "other", None)):
+        assert "alert" not in ask("", photo, name)
+
+
+def test_everything_that_is_wrong_is_said_at_once(shown, tmp_path, photos):
+    (tmp_path / "bad.png").write_text("no picture")
+    said = shown.answer("a" * (MAX_TEXT + 1), str(tmp_path / "bad.png"), replies.SHIPPED)
+    assert "2,001 characters" in said
+    assert "cannot be read as a picture" in said
+    assert "cannot be read" in shown.answer("", str(tmp_path / "bad.png"), replies.SHIPPED)
+    assert "cannot be read" in shown.whatif("good", str(photos["sarcasm"]), replies.SHIPPED, "",
+                                            str(tmp_path / "bad.png"))
+
+
+def test_what_is_not_known_is_said_and_the_answer_is_not_bold(shown, photos):
+    said = shown.answer("好吃", str(photos["the burger"]), replies.SHIPPED)
+    assert "knows no word of the text" in said
+    assert "font-size:1.3em;font-weight:600" not in said
+
+
+def test_a_picture_is_explained_once_however_much_is_typed(shown, photos, monkeypatch):
+    asked = []
+    monkeypatch.setattr(replies, "explain_picture", lambda *given: asked.append(given) or pytest.fail("again"))
+    shown.mattered("What a glorious burger!", str(photos["sarcasm"]), replies.SHIPPED)
+    shown.mattered("What a glorious", str(photos["sarcasm"]), replies.SHIPPED)
+    assert asked == []
+
+
+def test_what_was_kept_of_a_picture_goes_with_its_file(tmp_path, photos):
+    answers = replies.Answers(replies.choices_of(None))
+    path = tmp_path / "own.png"
+    path.write_bytes(photos["the burger"].read_bytes())
+    assert "positive" in answers.answer("good", str(path), replies.SHIPPED)
+    path.unlink()
+    assert "no longer here" in answers.answer("good", str(path), replies.SHIPPED)
+    assert answers._opened.cache_info().currsize == 0
+
+
+def test_each_answer_carries_the_stamp_of_its_question(shown, photos):
+    said = pages.stamped(shown.answer)('<"7">', "good", str(photos["the burger"]), replies.SHIPPED)
+    assert 'data-stamp="&lt;&quot;7&quot;&gt;"' in said
 
 
 def test_another_pair_is_aligned_when_it_is_chosen(monkeypatch, photos):
-    monkeypatch.setattr(pages, "quick_align", lambda text, image, size, posts: (load_model(), 0.876))
-    answers = pages.Answers(pages.choices_of(None))
+    monkeypatch.setattr(replies, "quick_align", lambda text, image, size, posts: (load_model(), 0.876))
+    answers = replies.Answers(replies.choices_of(None))
     (name,) = (name for name in answers.choices if name.startswith("BERT + ResNet-18, mini"))
-    assert "not ready" in answers.show("good", str(photos["the burger"]), name)[0]
+    assert "not ready" in answers.answer("good", str(photos["the burger"]), name)
     waiting, done = answers.choose(name)
     assert "some fifteen seconds" in waiting
     assert "88% of 750 validation posts" in done
-    assert "positive" in answers.show("This burger is delicious!", str(photos["the burger"]), name)[0]
+    assert "positive" in answers.answer("This burger is delicious!", str(photos["the burger"]), name)
     assert list(answers.choose(name)) == [done]  # kept
 
 
-def test_a_full_size_that_cannot_be_had_is_a_friendly_note(page, monkeypatch, capfd):
+def test_a_full_size_that_cannot_be_had_is_a_friendly_note(shown, monkeypatch, capfd):
     def unavailable(*rest):
         raise EncoderUnavailable("the pretrained weights of 'bert' cannot be loaded: /root/.cache")
 
-    monkeypatch.setattr(pages, "quick_align", unavailable)
-    (name,) = (name for name in pages.choices_of(None) if name.startswith("BERT + ResNet-18, full"))
-    _, said = event(page, "choose")(name)
+    monkeypatch.setattr(replies, "quick_align", unavailable)
+    (name,) = (name for name in replies.choices_of(None) if name.startswith("BERT + ResNet-18, full"))
+    _, said = shown.choose(name)
     assert "cannot be had here" in said
     assert "/root" not in said
     assert "/root/.cache" in capfd.readouterr().err  # for whoever serves the page
 
 
-def test_a_model_of_ones_own_comes_first(tmp_path, photos):
+def test_a_model_of_ones_own_comes_first(tmp_path):
     load_model().save_pretrained(tmp_path / "secret")
     page = pages.build(tmp_path / "secret")
-    assert "positive" in event(page, "show")("This burger is delicious!", str(photos["the burger"]), pages.OWN)[0]
+    assert f"value': '{replies.OWN}'" in str(page.get_config_file())
     assert "secret" not in str(page.get_config_file())
+
+
+def test_a_model_with_classes_of_its_own_is_served(tmp_path, photos):
+    MultimodalSentimentModel(classes=("sad", "glad"), frozen=True).save_pretrained(tmp_path)
+    answers = replies.Answers(replies.choices_of(tmp_path))
+    said = answers.answer("good", str(photos["the burger"]), replies.OWN)
+    assert "sad" in said
+    assert "glad" in said
+
+
+# --- who may come in ---
+
+
+@pytest.mark.parametrize("name", ["evil.example", "127.0.0.1.evil.example", "192.168.1.4:7860"])
+def test_a_page_for_this_machine_answers_to_no_other_name(url, name):
+    assert httpx.get(url, headers={"host": name}).status_code == 400
+    assert httpx.post(f"{url}gradio_api/upload", headers={"host": name}, files={"files": b"a"}).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["localhost", "localhost:7860", "127.0.0.1"])
+def test_it_answers_to_the_names_of_this_machine(url, name):
+    assert httpx.get(url, headers={"host": name}).status_code == 200
+
+
+def test_a_foreign_page_may_not_read_along(url):
+    answer = httpx.get(f"{url}config", headers={"origin": "https://evil.example"})
+    assert answer.headers.get("access-control-allow-origin") != "https://evil.example"
+
+
+def test_pages_of_this_machine_may_frame_it_and_others_not(url, monkeypatch):
+    def ancestors() -> str:
+        return dashboard.policy().split("frame-ancestors ")[1]
+
+    assert "frame-ancestors 'self' http://localhost:* http://127.0.0.1:*" in httpx.get(
+        url).headers["content-security-policy"]
+    assert "google" not in ancestors()
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
+    assert "google" in ancestors()
+
+
+@pytest.mark.parametrize(("host", "home"), [
+    ("127.0.0.1", True), ("127.0.0.2", True), ("localhost", True), ("::1", True), ("[::1]", True), ("0.0.0.0", False),
+    ("::", False), ("192.168.1.4", False), ("my-machine", False), ("localhost.evil.example", False), ("", False)])
+def test_what_is_home(host, home):
+    assert dashboard.is_loopback(host) == home
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "my-machine", ""])
+def test_away_from_home_a_name_and_a_password_are_demanded(capfd, monkeypatch, page, host):
+    monkeypatch.delenv("MMSA_PASSWORD", raising=False)
+    monkeypatch.setattr(pages, "build", lambda *rest: pytest.fail("nothing may be served"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert "lets other machines see the page: it needs --user" in failed(capfd, "--host", host)
+    assert "there is no password" in failed(capfd, "--host", host, "--user", "me")
+    for options in ({}, {"user": "me"}, {"password": "secret"}):
+        with pytest.raises(ValueError, match="--user NAME and a password"):
+            dashboard.launch(page, host=host, **options)
+
+
+def test_at_another_address_every_visitor_is_asked(monkeypatch):
+    """Another name of this machine's own stands in for an address that others can reach."""
+    monkeypatch.setattr(dashboard, "is_loopback", lambda host: host == "127.0.0.1")
+    page = pages.build()
+    url = dashboard.launch(page, host="localhost", user="me", password="secret")
+    try:
+        assert "localhost" in url
+        assert httpx.get(url, headers={"host": "my-machine"}).status_code == 200  # whatever others call it
+        with pytest.raises(Exception, match=r"401|[Ll]ogin|auth"):
+            visitor_of(url)
+        assert "/read" in visitor_of(url, auth=("me", "secret")).view_api(return_format="dict")["named_endpoints"]
+    finally:
+        page.close(verbose=False)
+
+
+def test_an_address_that_is_not_this_machines_is_said(page):
+    with pytest.raises(OSError, match="this machine has no such address"):
+        dashboard.launch(page, host="203.0.113.7", user="me", password="secret")
 
 
 # --- the command line ---
@@ -305,15 +472,15 @@ def failed(capfd, *words: str) -> str:
 
 def test_sharing_demands_a_name_and_a_password(capfd, monkeypatch):
     monkeypatch.delenv("MMSA_PASSWORD", raising=False)
-    monkeypatch.setattr(dashboard, "build", lambda *rest: pytest.fail("nothing may be served"))
+    monkeypatch.setattr(pages, "build", lambda *rest: pytest.fail("nothing may be served"))
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     nameless = failed(capfd, "--share")
     assert "warning: whoever has the address" in nameless
-    assert "error: --share needs --user NAME" in nameless
+    assert "error: --share puts the page on the public internet: it needs --user NAME" in nameless
     assert "error: there is no password: set the environment variable MMSA_PASSWORD" in failed(
         capfd, "--share", "--user", "me")
     monkeypatch.setenv("MMSA_PASSWORD", "secret")
-    assert "--share needs --user" in failed(capfd, "--share")
+    assert "it needs --user" in failed(capfd, "--share")
 
 
 def test_launch_refuses_to_share_without_them_too(page):
@@ -322,13 +489,36 @@ def test_launch_refuses_to_share_without_them_too(page):
             dashboard.launch(page, share=True, **options)
 
 
-def test_the_password_reaches_the_page(monkeypatch):
-    seen = {}
-    monkeypatch.setenv("MMSA_PASSWORD", "secret")
-    monkeypatch.setattr(dashboard, "build", lambda folder: "page")
+@pytest.fixture
+def started(monkeypatch) -> dict:
+    """What `launch` was asked for."""
+    seen: dict = {}
+    monkeypatch.setattr(pages, "build", lambda folder: "page")
     monkeypatch.setattr(dashboard, "launch", lambda page, port, **options: seen.update(options, port=port))
+    return seen
+
+
+def test_the_password_reaches_the_page(monkeypatch, started):
+    monkeypatch.setenv("MMSA_PASSWORD", "secret")
     assert main(["dashboard", "--share", "--user", "me", "--port", "7777"]) == 0
-    assert seen == {"share": True, "user": "me", "password": "secret", "block": True, "port": 7777}
+    assert started == {"host": "127.0.0.1", "share": True, "user": "me", "password": "secret", "open_browser": False,
+                       "block": True, "port": 7777}
+
+
+def test_words_while_it_starts_and_a_browser_that_opens(started, capfd):
+    assert main(["dashboard", "--open"]) == 0
+    assert "about ten seconds" in capfd.readouterr().err
+    assert started["open_browser"]
+
+
+def test_the_browser_is_opened_at_the_page(monkeypatch):
+    opened = []
+    monkeypatch.setattr(dashboard.webbrowser, "open", opened.append)
+    page = pages.build()
+    try:
+        assert opened == [dashboard.launch(page, open_browser=True)]
+    finally:
+        page.close(verbose=False)
 
 
 def test_a_name_without_sharing_guards_the_page():

@@ -1,6 +1,7 @@
 """The doctor tells the truth, and the list of checksums that it reads is up to date."""
 
 import json
+import sys
 
 import pytest
 from hash_weights import write_sums
@@ -21,10 +22,11 @@ def test_doctor_is_content(capsys, monkeypatch):
         "weights",
         "device",
         "free disk",
+        "pictures",
     } <= set(names)
-    assert [line for line in lines if line.startswith("[FAIL]")] == [
-        "[FAIL] model hub (not required): not asked, because HF_HUB_OFFLINE is set"
-    ]
+    assert not [line for line in lines if line.startswith("[FAIL]")]
+    assert "[--]   model hub (not required): not asked, because HF_HUB_OFFLINE is set" in lines
+    assert lines[-1] == "All that the course needs is here."
 
 
 @pytest.mark.parametrize("harm", ["damage", "remove", "no list"])
@@ -44,6 +46,7 @@ def test_doctor_finds_harmed_weights(weights, harm, capsys):
     (place,) = [number for number, line in enumerate(lines) if line.startswith("[FAIL] weights")]
     assert victim.name in lines[place]
     assert lines[place + 1].strip().startswith("-> git checkout")
+    assert lines[-1] == "Not all that the course needs is here: see weights."
 
 
 def test_doctor_speaks_json(capsys, monkeypatch):
@@ -51,6 +54,7 @@ def test_doctor_speaks_json(capsys, monkeypatch):
     assert doctor.main(json=True) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["ok"] is True
+    assert said["verdict"] == "all that the course needs is here."
     assert set(said["checks"][0]) == {"name", "ok", "required", "detail", "remedy"}
 
 
@@ -62,6 +66,47 @@ def test_doctor_compares_versions(monkeypatch):
     assert not missing.ok
     assert "missing" in missing.detail
     assert "make run" in missing.remedy
+
+
+def test_doctor_finds_a_package_that_is_there_and_does_not_load(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    broken = {check.name: check for check in doctor.check_packages() if not check.ok}
+    assert list(broken) == ["tqdm"]
+    assert "is installed, and does not load" in broken["tqdm"].detail
+
+
+def test_doctor_names_a_torchvision_for_another_torch(monkeypatch):
+    import torchvision
+
+    def nms(*anything):
+        raise RuntimeError("operator torchvision::nms does not exist")
+
+    monkeypatch.setattr(torchvision.ops, "nms", nms)
+    check = doctor.check_torch_pair()
+    assert not check.ok
+    assert torchvision.__version__.partition("+")[0] in check.detail
+    assert "torchvision::nms" in check.detail
+    assert "torch torchvision" in check.remedy
+
+
+@pytest.mark.parametrize(("versions", "shown"), [
+    (("8.1.9", "4.0.16"), False), (("8.1.8", "4.0.16"), False), (("8.1.8", "4.0.15"), True),
+    (("7.7.1", "3.6.10"), True)])
+def test_doctor_knows_which_explorers_vs_code_shows(monkeypatch, versions, shown):
+    monkeypatch.setattr(doctor.metadata, "version", dict(zip(("ipywidgets", "widgetsnbextension"), versions)).get)
+    check = doctor.check_widgets()
+    assert check.ok is shown
+    assert not check.required
+
+
+@pytest.mark.parametrize(("lacking", "ok"), [("jpg", False), ("zlib", False), ("webp", True)])
+def test_doctor_looks_at_the_kinds_of_pictures(monkeypatch, lacking, ok):
+    from PIL import features
+
+    monkeypatch.setattr(features, "check", lambda part: part != lacking)
+    check = doctor.check_pictures()
+    assert check.ok is ok
+    assert "and not" in check.detail
 
 
 def test_doctor_without_a_hub(monkeypatch):

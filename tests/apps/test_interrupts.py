@@ -10,7 +10,6 @@ from pathlib import Path
 import helpers
 import nbformat
 import pytest
-from PIL import Image
 
 from mmsa_utils.apps.cli import main
 from mmsa_utils.apps.commands import COMMANDS
@@ -50,9 +49,7 @@ def pressed(words: list, when, folder: Path) -> tuple[int, str]:
 
 
 def test_training_says_where_it_is_kept(tmp_path):
-    Image.new("RGB", (9, 7), "red").save(tmp_path / "a.png")
-    rows = "".join(f"so good,a.png,{i % 3}\n" for i in range(12))
-    (tmp_path / "posts.csv").write_text(f"text,image,label\n{rows}")
+    helpers.own_table(tmp_path)
     kept = tmp_path / "out" / "unfinished" / "run.safetensors"
     words = ["-m", "mmsa_utils", "train", "--data", tmp_path / "posts.csv", "--epochs", 5000, "--freeze", "--out",
              tmp_path / "out"]

@@ -1,7 +1,10 @@
 """The book is built once, without a warning; every page of it is there, hangs together and asks nobody for anything."""
 
+import copy
+import importlib.util
 import json
 import re
+import types
 from functools import cache, partial
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +13,7 @@ from threading import Thread
 from urllib.parse import unquote, urlsplit
 
 import make_book
+import nbformat
 import pytest
 from colab import SETUP  # tools/publish/colab.py
 from pages import strangers, visit
@@ -144,6 +148,46 @@ def test_notebooks_keep_their_figures_and_alt_texts(parsed):
         assert len(page.all("details")) == len(page.all("summary")) == folds, name_of(path)
 
 
+def test_a_notebook_that_was_run_in_an_editor_shows_its_explorers_as_pictures():
+    """As JupyterLab saves it: a widget over every picture, the widgets' states, its own notes, a traceback."""
+    spec = importlib.util.spec_from_file_location("book_conf", ROOT / "docs" / "conf.py")
+    conf = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(conf)
+    book = copy.deepcopy(read_book(BOOKS[0]))
+    book.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"a": {}}, "version_major": 2}}
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "a", "version_major": 2}}
+    pictures = 0
+    for cell in book.cells:
+        for output in cell.get("outputs", ()):
+            if "image/png" in output.get("data", {}):
+                output["data"] |= view
+                pictures += 1
+    book.cells[-1] = nbformat.v4.new_code_cell("bar", outputs=[
+        nbformat.v4.new_output("display_data", data={**view, "text/plain": "HBox()"})])
+    source = [nbformat.writes(book)]
+    app = types.SimpleNamespace(env=types.SimpleNamespace(doc2path=lambda name: f"{name}.ipynb"))
+    conf.prepare_notebook(app, "notebooks/00_start_here", source)
+    assert "widget" not in source[0]
+    assert source[0].count('"image/png": "') == pictures > 3
+    assert nbformat.reads(source[0], as_version=4).cells[-1].outputs == []
+
+
+def test_pages_say_what_they_are_about_and_have_an_icon(parsed, places):
+    for place in places:
+        (said,) = [one["content"] for one in parsed(place).all("meta") if one.get("name") == "description"]
+        assert 10 < len(said) <= 200, f"{place}: {said!r}"
+        icons = [one["href"] for one in parsed(place).all("link") if "icon" in one.get("rel", "")]
+        assert [icon.endswith("_static/icon.svg") for icon in icons] == [True], place
+
+
+def test_each_notebook_lies_beside_its_page(book, parsed):
+    for path in BOOKS:
+        place = path.relative_to(ROOT)
+        links = [one["href"] for one in parsed(place.with_suffix(".html").as_posix()).all("a") if "download" in one]
+        assert links == [path.name]
+        assert (book / place).read_bytes() == path.read_bytes()
+
+
 def test_formulas_are_mathml(parsed, places):
     assert parsed("notebooks/06_correction_phase.html").all("math")
     for place in places:
@@ -267,6 +311,10 @@ def test_the_book_in_a_browser(browser, address, width, scheme):
         page.wait_for_function("image => image.complete && image.naturalWidth > 100", arg=figure.element_handle())
         assert page.locator("math").first.bounding_box()["width"] > 20
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # no sideways scrolling
+        codes = "article pre" if width > 1000 else "article .cell_input pre"
+        assert page.evaluate(f"""[...document.querySelectorAll("{codes}")]
+            .filter(code => code.scrollWidth > code.clientWidth + 1).map(code => code.innerText)""") == []
+        assert page.locator(".cell_input button.copybtn").count() == page.locator(".cell_input pre").count() > 10
         paper, ink = page.evaluate("[getComputedStyle(document.body).backgroundColor, "
                                    "getComputedStyle(document.body).color].map(c => Number(c.match(/\\d+/)[0]))")
         assert (paper > ink) == (scheme == "light")

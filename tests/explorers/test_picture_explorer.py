@@ -211,7 +211,7 @@ def bomb() -> bytes:
     (b"no picture at all", "cannot be read as a picture"),
     (b"", "cannot be read as a picture"),
     (png(Image.effect_noise((200, 200), 50))[:2000], "cannot be read as a picture"),
-    (bytes(5 * 2**20 + 1), "5 MB"),
+    (bytes(25 * 2**20 + 1), "25 MB"),
     (bomb(), "40 megapixels")], ids=["text", "empty", "cut off", "too large", "too many pixels"])
 def test_a_bad_file_is_a_friendly_note(pictures, content, words):
     upload(pictures, content, "holiday <1>.png")

@@ -30,7 +30,7 @@ def test_it_reads_what_its_controls_say(explorer):
 
 def test_it_shows_what_mattered_until_something_changes(explorer):
     explorer.mattered.click()
-    assert "regions" in explorer.mattered_view.value
+    assert "speaks most for" in explorer.mattered_view.value
     explorer.text.value = "This burger is awful."
     assert explorer.mattered_view.value == ""
     explorer.text.value = ""

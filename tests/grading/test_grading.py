@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -343,6 +344,7 @@ def test_files_that_are_no_notebooks_get_their_rows(tmp_path):
     assert by_file["ann/01_synthetic_data.ipynb"]["1.1 optimist_label"] == "right"
     assert by_file["ann/01_synthetic_data.ipynb"]["2.1 token_average"] == ""
     assert len(lines) == len(rows) + 1
+    assert lines[0].startswith(f"found {len(rows)} notebooks in {folder} and its folders, 1 to be run, 2 at a time; ")
 
 
 def test_the_grade_book_is_safe_to_open(tmp_path):
@@ -368,7 +370,7 @@ def test_the_command_prints_one_object(tmp_path, capsys, monkeypatch):
     said = capsys.readouterr()
     (row,) = json.loads(said.out)["rows"]
     assert row["exercises"]["1.1"] == "not yet"
-    assert "[1/1] nb.ipynb: 0 of" in said.err
+    assert re.search("^found 1 notebook in .*\n.*\\[1/1\\] nb.ipynb: 0 of", said.err)  # before the first one runs
     assert not (tmp_path / "progress.json").exists()
     assert os.environ["MMSA_PROGRESS"] == str(tmp_path / "progress.json")
 

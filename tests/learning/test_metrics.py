@@ -28,7 +28,7 @@ def test_scores_equal_scikit_learn(n, classes):
     answers = probabilities.argmax(-1)
     assert metrics.accuracy(probabilities, labels) == pytest.approx(sklearn.metrics.accuracy_score(labels, answers))
     assert metrics.macro_f1(probabilities, labels) == pytest.approx(
-        sklearn.metrics.f1_score(labels, answers, average="macro")
+        sklearn.metrics.f1_score(labels, answers, labels=range(classes), average="macro", zero_division=0)
     )
     exact = probabilities.double() / probabilities.double().sum(-1, keepdim=True)
     assert metrics.log_loss(probabilities, labels) == pytest.approx(
@@ -40,8 +40,40 @@ def test_scores_equal_scikit_learn(n, classes):
 
 
 def test_macro_f1_by_hand():
-    # class 0: 1 of 2 found, nothing else taken for it: 2/3; class 1: 2/(2+3) * 2 = 4/5; class 2 never occurs
-    assert metrics.macro_f1(certain(0, 1, 1, 1), torch.tensor([0, 0, 1, 1])) == pytest.approx((2 / 3 + 4 / 5) / 2)
+    # class 0: 1 of 2 found, nothing else taken for it: 2/3; class 1: 2/(2+3) * 2 = 4/5; class 2 never occurs: 0
+    assert metrics.macro_f1(certain(0, 1, 1, 1), torch.tensor([0, 0, 1, 1])) == pytest.approx((2 / 3 + 4 / 5) / 3)
+
+
+def test_perfect_answers_to_posts_that_lack_a_class_are_no_perfect_macro_f1():
+    assert metrics.macro_f1(certain(0, 1), torch.tensor([0, 1])) == pytest.approx(2 / 3)
+    assert metrics.macro_f1(certain(0, 1, classes=2), torch.tensor([0, 1])) == 1
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 3), (2, 2), (1, 2), (7, 10), (1900, 2000)])
+def test_the_interval_of_a_share_is_wilsons(right, n):
+    expected = scipy.stats.binomtest(right, n).proportion_ci(method="wilson")
+    assert metrics.proportion(right, n) == pytest.approx((right / n, expected.low, expected.high), abs=1e-6)
+
+
+def test_nothing_has_no_share():
+    assert metrics.proportion(0, 0) is None
+
+
+def test_the_intervals_of_f1_hold_it_and_narrow_with_the_posts():
+    few, many = (metrics.macro_f1_interval(n * torch.tensor([[8, 2], [1, 9]])) for n in (1, 100))
+    for mean, low, high in (few, many):
+        assert 0 <= low < mean < high <= 1
+    assert few[0] == pytest.approx(many[0])
+    assert many[2] - many[1] < 0.2 * (few[2] - few[1])
+
+
+def test_the_interval_of_macro_f1_holds_the_truth_nearly_always():
+    draw = np.random.default_rng(0)
+    shares = np.array([[0.45, 0.05], [0.1, 0.4]])
+    truth = metrics.macro_f1_interval(torch.tensor(1e6 * shares).long())[0]
+    found = [metrics.macro_f1_interval(torch.tensor(draw.multinomial(60, shares.ravel()).reshape(2, 2)))
+             for _ in range(400)]
+    assert np.mean([low <= truth <= high for _, low, high in found]) > 0.93
 
 
 def test_loss_of_an_even_guess_is_ln_classes():

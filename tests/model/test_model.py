@@ -171,3 +171,16 @@ def test_thawed_encoders_learn(tiny):
     changed = {name for name, tensor in encoder_state(net).items() if not torch.equal(before[name], tensor)}
     assert any(name.startswith("text") for name in changed)
     assert any(name.startswith("image") and name.endswith("running_mean") for name in changed)
+
+
+@pytest.mark.parametrize("classes", [["a"], [], ["a", "a"], ["a", "b", "a"], "ab", [1, 2], ["a", " "], ["a", None]])
+def test_names_of_classes_that_are_none_are_refused(classes):
+    with pytest.raises(ValueError, match="expected at least two names, none of them twice"):
+        MultimodalSentimentModel("bert", None, classes=classes)
+
+
+@pytest.mark.parametrize(("n", "outputs"), [(2, 1), (3, 3), (5, 5), (40, 40)])
+def test_any_number_of_classes_has_its_outputs(n, outputs):
+    model = MultimodalSentimentModel("bert", None, classes=[f"class {i}" for i in range(n)])
+    assert model.num_outputs == outputs
+    assert model.predict(["the soup"]).shape == (1, n)

@@ -46,7 +46,7 @@ def post(text="Good", image="a.png", label="neutral") -> dict:
 
 @pytest.mark.parametrize(
     ("word", "label"),
-    [("negative", 0), ("neutral", 1), ("positive", 2), ("Positive", 2), (" 1 ", 1), ("0", 0), ("1", 1), ("2", 2)],
+    [("negative", 0), ("neutral", 1), ("positive", 2), ("Positive", 2), (" 2 ", 2), ("0", 0), ("2", 2)],
 )
 def test_labels_are_names_or_numbers(folder, word, label):
     assert [post.label for post in load_posts(csv_table(folder, f"Good soup,a.png,{word}"))] == [label]
@@ -59,6 +59,10 @@ def test_pictures_lie_relative_to_the_table(folder, monkeypatch):
     assert len(posts) == 2
     assert [(p.text, p.image.mode, p.label) for p in posts] == [("One", "RGB", 0), ("Two", "RGB", 2)]
     assert posts[-1].text == "Two"
+    assert [post.text for post in posts[:1]] == ["One"]
+    assert [len(posts[1:]), len(posts[5:]), len(posts[::-1])] == [1, 0, 2]
+    with pytest.raises(IndexError, match="index is -3"):
+        posts[-3]
     with pytest.raises(IndexError):
         posts[2]
 
@@ -87,7 +91,7 @@ def test_other_columns_and_empty_lines_are_passed_over(folder):
 
 
 def test_empty_cells_at_the_end_of_a_row_are_the_spreadsheets(folder):
-    assert load_posts(csv_table(folder, "hi,a.png,1,,"))[0].text == "hi"
+    assert load_posts(csv_table(folder, "hi,a.png,2,,"))[0].text == "hi"
 
 
 @pytest.mark.parametrize("text", ["So good, so fresh", "Good.\nVery good.", "one\u2028two", "a\x85b"])
@@ -97,7 +101,7 @@ def test_json_text_is_kept_as_it_is(folder, text):
 
 
 def test_paths_out_of_the_folder_may_be_allowed(folder):
-    table = csv_table(folder / "pictures", "hi,../a.png,1")
+    table = csv_table(folder / "pictures", "hi,../a.png,neutral")
     with pytest.raises(ValueError, match="row 2: the picture .* outside"):
         load_posts(table)
     assert load_posts(table, anywhere=True)[0].label == 1
@@ -119,10 +123,25 @@ FAULTS = [
     ({"image": "x/../a.png"}, "the picture .* outside"),
     ({"image": "link/a.png"}, "the picture .* outside"),
     ({"image": "loop.png"}, r"there is no picture file .*loop\.png"),
-    ({"label": "3"}, "label is '3': expected negative, neutral, positive, or 0, 1, 2"),
-    ({"label": "-1"}, "label is '-1'"),
+    ({"label": "3"}, "label is '3', and other rows write names: expected negative, neutral, positive, or 0, 1, 2"),
     ({"label": "happy"}, "label is 'happy'"),
-    ({"label": ""}, "label is ''"),
+    ({"label": ""}, "label is '': it is missing"),
+    ({"label": "NaN"}, "label is 'NaN': it is missing"),
+    ({"text": "nan"}, "the text is empty: 'nan'"),
+    ({"text": "NULL"}, "the text is empty: 'NULL'"),
+    ({"image": "None"}, r"no picture is named \(None\)"),
+    ({"image": "https://a.org/b.jpg"}, "https://a.org/b.jpg is an address on the web: download the picture"),
+    ({"image": "www.a.org/b.jpg"}, "is an address on the web"),
+    ({"image": "a.png;b.jpg"}, "a.png;b.jpg names 2 pictures: a post has one"),
+    ({"image": "data:image/png;base64:iVBORw0"}, "written as text .base64"),
+    ({"image": "pictures"}, "it is a folder: name a picture in it"),
+    ({"image": "A.PNG"}, "but there is a.png: write the name as it is"),
+    ({"image": "a"}, "but there is a.png"),
+    ({"image": "pictures/b.jpeg"}, "but there is b.jpg"),
+    ({"image": "old.zip/a.png"}, "old.zip is an archive. Unpack it"),
+    ({"image": "C:\\me\\a.png"}, "outside of the table"),
+    ({"image": "..\\a.png"}, "outside of the table"),
+    ({"image": "gone\\a.png"}, "there is no picture file"),
     ({"label": "9" * 5000}, "label is '9{60}': expected"),
 ]
 
@@ -131,6 +150,7 @@ FAULTS = [
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_a_faulty_row_is_named(folder, kind, fault, message):
     (folder / "notes.txt").write_text("no picture")
+    (folder / "old.zip").write_text("an archive")
     if os.name != "nt":
         (folder / "loop.png").symlink_to(folder / "loop.png")
         (folder / "link").symlink_to(folder.parent)
@@ -140,7 +160,7 @@ def test_a_faulty_row_is_named(folder, kind, fault, message):
     bad = {**post(), **fault}
     bad["image"] = bad["image"].format(name=folder.name)
     if kind == "csv":
-        path, number = csv_table(folder, "Good,a.png,2", ",".join(bad.values())), 3
+        path, number = csv_table(folder, "Good,a.png,positive", ",".join(bad.values())), 3
     else:
         path, number = jsonl_table(folder, post(), bad), 2
     with pytest.raises(ValueError, match=rf"posts\.{kind} has 1 faulty row\w*:\nrow {number}: .*{message}"):
@@ -149,18 +169,23 @@ def test_a_faulty_row_is_named(folder, kind, fault, message):
 
 @pytest.mark.parametrize("record", [{"text": "Good", "image": "a.png"}, {**post(), "label": None}, {}])
 def test_a_json_row_without_a_field_is_named(folder, record):
-    with pytest.raises(ValueError, match="row 1: "):
-        load_posts(jsonl_table(folder, record))
+    with pytest.raises(ValueError, match="row 2: "):
+        load_posts(jsonl_table(folder, post(), record))
+
+
+def test_a_field_that_no_json_row_has_is_a_missing_column(folder):
+    with pytest.raises(ValueError, match="lacks the column label: expected text,image,label in the object of each "
+                                         "line; it has text, image, mood. Is it --label-column mood"):
+        load_posts(jsonl_table(folder, {"text": "Good", "image": "a.png", "mood": "positive"}))
 
 
 @pytest.mark.parametrize(("row", "words"), [
     ('{"text": "hi", "image": "a.png", "label": ' + "9" * 5000 + "}", "row 1 is not JSON"),
-    ('{"text": "hi \\ud83d", "image": "a.png", "label": 1}', "row 1: the text holds half of a character at place 3"),
-    ('{"text": "hi", "image": "\\ud83d.png", "label": 1}', "row 1: there is no picture file"),
-    ('{"text": ["hi"], "image": "a.png", "label": 1}', r"row 1: text is \['hi'\]: expected a string"),
-    ('{"text": "hi", "image": {"a": 1}, "label": 1}', "row 1: image is .*: expected a string"),
-    ('{"text": "hi", "image": "nul\\u0000.png", "label": 1}', "row 1: there is no picture file"),
-    ('{"text": "hi", "image": "a.png", "label": true}', "row 1: label is 'True'"),
+    ('{"text": "hi \\ud83d", "image": "a.png", "label": 2}', "row 1: the text holds half of a character at place 3"),
+    ('{"text": "hi", "image": "\\ud83d.png", "label": 2}', "row 1: there is no picture file"),
+    ('{"text": ["hi"], "image": "a.png", "label": 2}', r"row 1: text is \['hi'\]: expected a string"),
+    ('{"text": "hi", "image": {"a": 1}, "label": 2}', "row 1: image is .*: expected a string"),
+    ('{"text": "hi", "image": "nul\\u0000.png", "label": 2}', "row 1: there is no picture file"),
     ('{"text": "hi", "image": "a.png", "label": NaN}', "row 1: label is 'nan'"),
     ("[" * 100_000, "row 1 is not JSON"),
     ("{not json", "row 1 is not JSON"), ("[1, 2]", "row 1 is not an object"), ('"words"', "row 1 is not an object"),
@@ -172,20 +197,20 @@ def test_a_faulty_line_of_json_is_named(folder, row, words):
 
 
 def test_all_faulty_rows_are_named(folder):
-    path = csv_table(folder, ",a.png,2", "Good,a.png,2", "Good,gone.png,2", "Good,a.png,7")
+    path = csv_table(folder, ",a.png,positive", "Good,a.png,positive", "Good,gone.png,positive", "Good,a.png,7")
     with pytest.raises(ValueError, match=r"3 faulty rows:\nrow 2: .*\nrow 4: .*\nrow 5: ") as caught:
         load_posts(path)
     assert "row 3" not in str(caught.value)
 
 
 def test_blank_rows_count(folder):
-    with pytest.raises(ValueError, match="row 4: label is '9'"):
-        load_posts(csv_table(folder, "Good,a.png,2", "", "Good,a.png,9"))
+    with pytest.raises(ValueError, match="row 4: label is 'x'"):
+        load_posts(csv_table(folder, "Good,a.png,2", "", "Good,a.png,x"))
 
 
 def test_a_long_list_of_faults_is_cut(folder):
     with pytest.raises(ValueError, match=r"30 faulty rows") as caught:
-        load_posts(csv_table(folder, *["Good,a.png,9"] * 30))
+        load_posts(csv_table(folder, *["Good,gone.png,2"] * 30))
     assert len(str(caught.value).splitlines()) < 15
     assert str(caught.value).endswith("20 more")
 
@@ -197,7 +222,7 @@ def test_a_long_list_of_faults_is_cut(folder):
     ("text,image\nhi,a.png\n", "lacks the column label: expected text,image,label"),
     ("words,image,label\nhi,a.png,1\n", "lacks the column text"),
     ("a,b\nhi,1\n", "lacks the column image, label, text"),
-    ("text;image;label\nhi;a.png;1\n", "separated by commas"),
+    ("text/image/label\nhi/a.png/1\n", "separated by commas"),
     ("text,image,label,label\nhi,a.png,1,2\n", "label more than once"),
     ("text,image,label\nhi\n", "row 2: no picture"),
     ("text,image,label\nhi,a.png,\n", "row 2: label is ''"),
@@ -208,8 +233,8 @@ def test_a_long_list_of_faults_is_cut(folder):
     ("text,image,label\n" + "x" * 200_000 + ",a.png,1\n", "taken apart"),
     ('text,image,label\n"' + "x" * 200_000 + '",a.png,2\n', "taken apart"),
     ('text,image,label\n"never closed' + "x" * 200_000, "taken apart"),
-    ("text,image,label\nGo\0od,a.png,9\n", r"row 2|taken apart"),
-    ("text,image,label\nhi,nul\0.png,1\n", "row 2: there is no picture file|taken apart"),
+    ("text,image,label\nGo\0od,gone.png,2\n", r"row 2|taken apart"),
+    ("text,image,label\nhi,nul\0.png,2\n", "row 2: there is no picture file|taken apart"),
     ("image,label,text\na.png,1,Good, really good\n", "row 2 has 4 cells, and the header 3.*quotation marks"),
     ('image,label,text\na.png,1,"Good\na.png,2,so good\n', "taken apart in row 2.*left open"),
     ('text,image,label\nso good,a.png,1\n"Good" soup,a.png,1\n', "taken apart in row 3.*write it twice"),

@@ -3,6 +3,8 @@
 import io
 import os
 import struct
+import sys
+import types
 import warnings
 import zlib
 from pathlib import Path
@@ -174,9 +176,11 @@ def test_what_is_no_file_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
-    for name in ("pipe.png", "folder.png", "loop.png", "none.png", ".", "nul\0.png", "x" * 5000, "/dev/zero",
-                 "/dev/null"):
+    for name in ("pipe.png", "loop.png", "none.png", "nul\0.png", "x" * 5000, "/dev/zero", "/dev/null"):
         with pytest.raises(FileNotFoundError, match="there is no picture file .*check the path"):
+            open_picture(tmp_path / name)
+    for name in ("folder.png", "."):
+        with pytest.raises(FileNotFoundError, match="there is no picture file .*it is a folder"):
             open_picture(tmp_path / name)
 
 
@@ -192,11 +196,11 @@ def png_that_claims(width: int, height: int) -> bytes:
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize(("width", "height"), [(8000, 5001), (10_000, 10_000), (60_000, 60_000), (2**31 - 1, 1),
-                                               (50_000, 801), (1, 2**30)])
+@pytest.mark.parametrize(("width", "height"), [(8200, 8200), (10_000, 10_000), (60_000, 60_000), (2**31 - 1, 1),
+                                               (50_000, 1401), (1, 2**30)])
 def test_a_huge_picture_is_refused_before_it_is_unpacked(tmp_path, width, height):
     (tmp_path / "bomb.png").write_bytes(png_that_claims(width, height))
-    with pytest.raises(ValueError, match=r"bomb\.png cannot be read as a picture .*pixels"):
+    with pytest.raises(ValueError, match=r"bomb\.png has .*pixels, expected at most \d+ megapixels: make it smaller"):
         open_picture(tmp_path / "bomb.png")
 
 
@@ -205,6 +209,8 @@ def test_the_largest_picture_allowed_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "MAX_PIXELS", 48)
     assert open_picture(path).size == (8, 6)
     monkeypatch.setattr(pictures, "MAX_PIXELS", 47)
+    assert open_picture(path).size == (4, 3)
+    monkeypatch.setattr(pictures, "MAX_DECODED", 47)
     with pytest.raises(ValueError, match="8 x 6 pixels"):
         open_picture(path)
 
@@ -215,7 +221,7 @@ def test_uploaded_bytes_are_opened_or_refused_by_name():
     data = file.getvalue()
     for given in (data, memoryview(data)):
         assert np.array_equal(picture_from_bytes(given), burger)
-    with pytest.raises(ValueError, match=r"^the picture has more than 5 MB"):
+    with pytest.raises(ValueError, match=r"^the picture has more than 25 MB"):
         picture_from_bytes(b"\0" * (pictures.MAX_BYTES + 1), "the picture")
     for bad in (b"", b"not a picture", data[:300], b"<svg xmlns='http://www.w3.org/2000/svg'/>"):
         with pytest.raises(ValueError, match=r"^the file cannot be read as a picture \([^<]*\): save it again") as info:
@@ -243,3 +249,72 @@ def test_whatever_a_decoder_raises_names_the_file(tmp_path, monkeypatch, error):
     monkeypatch.setattr("PIL.ImageOps.exif_transpose", decode)
     with pytest.raises(ValueError, match=r"a\.png cannot be read as a picture"):
         open_picture(tmp_path / "a.png")
+
+
+# --- large ones, HEIC, and what may not be read ---
+
+
+def test_a_large_jpeg_is_shrunk_while_it_is_decoded(tmp_path):
+    """As phones take them, of 200 megapixels: Pillow itself refuses to open that many."""
+    path = saved(Image.linear_gradient("L").resize((16_384, 12_288)), tmp_path / "phone.jpg", quality=50)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        image = open_picture(path)
+    assert image.size == (4096, 3072)
+    assert image.width * image.height <= pictures.MAX_PIXELS
+    top, bottom = image.getpixel((2000, 5)), image.getpixel((2000, 3066))
+    assert (top[0] < 10, bottom[0] > 245) == (True, True)
+
+
+@pytest.mark.parametrize("options", [{"format": "png"}, {"format": "jpeg", "progressive": True}, {"format": "webp"}])
+def test_other_large_pictures_are_shrunk_up_to_a_bound(tmp_path, monkeypatch, options):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = saved(red(size=(80, 60)), tmp_path / "a.img", exif=exif, **options)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 2000)
+    image = open_picture(path)
+    assert image.size == (30, 40)  # turned, too
+    assert near(middle(image), RED)
+    monkeypatch.setattr(pictures, "MAX_DECODED", 4799)
+    with pytest.raises(ValueError, match="has 80 x 60 pixels, expected at most .*: make it smaller"):
+        open_picture(path)
+
+
+def test_a_heic_is_read_where_the_extra_is_there_or_named(tmp_path, monkeypatch):
+    path = tmp_path / "phone.jpg"  # whatever it is called
+    path.write_bytes(b"\0\0\0\x24ftypheic\0\0\0\0mif1heic" + bytes(40))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ValueError, match=r"phone.jpg is a HEIC picture.*mmsa-utils\[heic\]"):
+        open_picture(path)
+    asked = []
+    monkeypatch.setitem(sys.modules, "pillow_heif", types.SimpleNamespace(register_heif_opener=lambda: asked.append(1)))
+    with pytest.raises(ValueError, match="cannot be read as a picture"):
+        open_picture(path)
+    assert asked == [1]
+
+
+def test_a_real_heic(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    assert near(middle(open_picture(saved(red(size=(64, 48)), tmp_path / "a.heic"))), RED, by=6)
+
+
+def test_what_may_not_be_read_is_said_to_be_so(tmp_path, monkeypatch):
+    path = saved(red(), tmp_path / "a.png")
+    true_open = Path.open
+
+    def refused(self, *arguments, **options):
+        if self == path:
+            raise PermissionError(13, "Permission denied")
+        return true_open(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(PermissionError, match=r"a\.png may not be read by this account"):
+        open_picture(path)
+
+
+@pytest.mark.parametrize("name", ["https://a.org/b.jpg", "http://a.org/b.jpg?x=1", "s3://bucket/b.png", "//a.org/b.jpg",
+                                  "www.a.org/b.jpg"])
+def test_an_address_is_no_path(name):
+    with pytest.raises(ValueError, match=r"is an address on the web: download the picture and name the file\.$"):
+        open_picture(name)

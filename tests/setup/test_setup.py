@@ -21,7 +21,7 @@ else:
     import tomli as tomllib
 
 TARGETS = ("run", "test", "lab", "dashboard", "notebooks", "book", "wheel", "lint", "clean")
-PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
 
 def text(name: str) -> str:

@@ -41,7 +41,7 @@ def test_every_notebook_begins_with_the_setup_cell(path):
     setup, imports = [cell for cell in cells if cell.cell_type == "code"][:2]
     assert setup.id == colab.SETUP
     assert setup.source == colab.setup_source(colab.address_of(ROOT)), "run: python tools/publish/colab.py"
-    assert (setup.outputs, setup.metadata) == ([], {})
+    assert (setup.outputs, setup.metadata) == ([], colab.FOLDED)
     assert "SIZE = " in imports.source
     assert cells[cells.index(setup) + 1] is imports
 
@@ -60,6 +60,7 @@ def test_solutions_take_the_setup_cell_over():
     title, setup, imports, *rest = solutions.solution_of(book, "06_correction_phase").cells
     assert title.cell_type == "markdown"
     assert setup.id == colab.SETUP
+    assert setup.metadata == colab.FOLDED
     assert "SIZE = " in imports.source
     assert all(cell.id != colab.SETUP for cell in rest)
 
@@ -115,9 +116,10 @@ def test_without_wheel_and_address_it_says_what_to_do(on_colab, installs):
     assert installs == []
 
 
-def test_it_is_short_plain_python():
+def test_it_is_short_plain_python_under_a_title():
     for address in ("", ADDRESS):
         source = colab.setup_source(address)
+        assert source.startswith("# @title ")  # all that Colab shows of a form
         assert len(ast.parse(source).body) == 2
         assert len(source.splitlines()) <= 20
         assert max(map(len, source.splitlines())) <= 120
@@ -252,6 +254,7 @@ def test_a_new_notebook_gets_its_cells(checkout):
     colab.main(["--repo", ADDRESS])
     cells = nbformat.read("notebooks/09_new.ipynb", as_version=4).cells
     assert [cell.id for cell in cells][1:4:2] == [colab.BADGE, colab.SETUP]
+    assert cells[3].metadata == colab.FOLDED
     assert [cell.source for cell in cells if cell.id not in (colab.BADGE, colab.SETUP)] == ["# 09", "why", "SIZE = 1"]
 
 

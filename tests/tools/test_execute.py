@@ -70,6 +70,15 @@ def test_normalise_drops_what_is_not_for_readers():
     assert book.cells[0].metadata == {"tags": ["raises-exception"]}
     assert book.cells[0].outputs[0].traceback == ["ValueError: no"]
     assert "widgets" not in book.metadata
+    assert book.metadata == execute.KERNEL
+
+
+def test_normalise_keeps_what_folds_a_cell_and_nothing_else_of_an_editors():
+    folded = {"cellView": "form", "jupyter": {"source_hidden": True}, "tags": ["a"]}
+    for metadata, kept in ((folded, folded), ({"jupyter": {"outputs_hidden": True}}, {}),
+                           ({"collapsed": True, "execution": {}, "vscode": {}, "id": "x"}, {})):
+        book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x", metadata=metadata)])
+        assert execute.normalise(book).cells[0].metadata == kept
 
 
 def test_cells_without_an_id_get_the_same_one_each_time():

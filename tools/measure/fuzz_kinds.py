@@ -55,7 +55,7 @@ def table_files(folder: Path) -> None:
     from PIL import Image
 
     Image.new("RGB", (9, 7), "red").save(folder / "a.png")
-    rows = [('Good, so "fresh"\nreally', "a.png", "positive"), ("Crème brûlée 🍮", "a.png", "0"), ("so", "a.png", 1)]
+    rows = [('Good, so "fresh"\nreally', "a.png", "positive"), ("Crème brûlée 🍮", "a.png", "0"), ("so", "a.png", 2)]
     lines = [json.dumps(dict(zip(("text", "image", "label"), row))) for row in rows]
     (folder / "posts.jsonl").write_text("\n".join(lines) + "\n", encoding="utf8")
     quoted = ['"{}","{}",{}'.format(text.replace('"', '""'), *rest) for text, *rest in rows]

@@ -9,6 +9,7 @@ Exit code 1 if any notebook fails, after all have been tried.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import re
@@ -24,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = ROOT / "build" / "run"
 CELL_SECONDS = 300
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+#: The metadata of every stored notebook: the same wherever it ran.
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+          "language_info": {"name": "python"}}
 
 
 def prepare_environment(environment: MutableMapping[str, str]) -> None:
@@ -179,16 +183,15 @@ def with_ids(book, stem: str):
 def normalise(book):
     """Reduce an executed notebook to what a reader needs, so that two runs give the same bytes.
 
-    Metadata: the kernel and the language only; of a cell's, its tags only. Widget views go, and an output
-    that showed nothing else goes with them: without a kernel they are dead. A stream becomes one piece.
-    An expected error keeps its last line, not the traceback, which names files of this machine.
+    Metadata: the kernel and the language only; of a cell's, its tags and whether its code is folded away.
+    Widget views go, and an output that showed nothing else goes with them: without a kernel they are dead.
+    A stream becomes one piece. An expected error keeps its last line, not the traceback, which names files of
+    this machine.
     """
-    book.metadata = {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
+    book.metadata = copy.deepcopy(KERNEL)
     for cell in book.cells:
-        cell.metadata = {key: value for key, value in cell.metadata.items() if key == "tags"}
+        cell.metadata = {key: value for key, value in cell.metadata.items()
+                         if key in ("tags", "cellView") or (key, value) == ("jupyter", {"source_hidden": True})}
         if cell.cell_type == "code":
             cell.outputs = clean_outputs(cell.outputs)
     return book

@@ -49,7 +49,7 @@ def solution_of(book, stem: str):
         "Try each exercise yourself first; another way that its check accepts is as good.", id=f"{stem[:2]}-s-title")]
     for cell in book.cells:  # what every exercise may use: the first cells of code, up to the one that chooses the size
         if cell.cell_type == "code":
-            cells.append(nbformat.v4.new_code_cell(cell.source, id=cell.id))
+            cells.append(nbformat.v4.new_code_cell(cell.source, id=cell.id, metadata=cell.metadata))
             if "SIZE = " in cell.source:
                 break
     for card, stub, folds in exercises(book):

@@ -18,9 +18,11 @@ from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[2]
 SETUP, BADGE = "colab-setup", "colab-badge"  # the cells' ids
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # on Colab, its title alone is seen; in JupyterLab
 
 _SETUP = '''\
-# On Google Colab this installs the package of this course, and nothing else. Anywhere else it does nothing.
+# @title Set-up for Google Colab
+# There it installs the package of this course, and nothing else. Anywhere else it does nothing.
 import sys
 
 if "google.colab" in sys.modules:
@@ -153,9 +155,9 @@ def _notebook(text: str, address: str, place: str) -> str:
     setup = next((cell for cell in cells if cell.get("id") == SETUP), None)
     if setup is None:
         first = next((i for i, cell in enumerate(cells) if cell["cell_type"] == "code"), len(cells))
-        setup = {"cell_type": "code", "execution_count": None, "id": SETUP, "metadata": {}, "outputs": []}
+        setup = {"cell_type": "code", "execution_count": None, "id": SETUP, "outputs": []}
         cells.insert(first, setup)
-    setup["source"] = source
+    setup |= {"metadata": FOLDED, "source": source}
     if address and not place.startswith("notebooks/solutions/"):
         cells.insert(1, {"cell_type": "markdown", "id": BADGE, "metadata": {},
                          "source": [f"[Open in Colab]({link(address, place)})"]})

@@ -1,0 +1,175 @@
+"""What the dashboard answers, as HTML or plain values, with the models that were chosen so far. `page` shows it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ..errors import EncoderUnavailable
+from ..figures import panels
+from ..model.model import PAIRS, load_model
+from ..model.remarks import remarks
+from ..posts.pictures import MAX_BYTES, picture_from_bytes
+from ..posts.post import is_blank
+from ..reading.explain import Regions, Words, explain_picture, explain_text
+from ..reading.reader import Reader, Reading, checked_text, examples, quick_align
+from ..reading.view import alone_html, answer_html, mattered_html, whatif_html
+
+SHIPPED, OWN = "DistilBERT + ViT, mini (ready)", "your own model"
+NAMES = {"bert+resnet18": "BERT + ResNet-18", "distilbert+vit": "DistilBERT + ViT"}
+HINT_ANSWER = panels.paragraph("Write a text, add a picture: they are read as you go.")
+HINT_WHATIF = panels.paragraph("Give another text or another picture: the post is read with it in place of yours.")
+HINT_MATTERED = panels.paragraph("The words and the regions that speak for the mood, as soon as there is a whole post.")
+LARGE = 1024  # pixels: what an upload is brought down to
+
+
+def choices_of(folder: str | Path | None) -> dict[str, Callable[[], tuple[Reader, str]]]:
+    """The models on offer: name → a function that loads one, with a line about it."""
+
+    def shipped() -> tuple[Reader, str]:
+        return Reader(load_model()), "The model that ships with the course: frozen encoders, an aligned head."
+
+    def own() -> tuple[Reader, str]:
+        return Reader(load_model(folder)), "Your own model, from the folder that the dashboard was started with."
+
+    def aligned(pair: str, size: str, posts: int) -> tuple[Reader, str]:
+        model, accuracy = quick_align(*PAIRS[pair], size, posts)
+        return Reader(model), (f"A head aligned just now on {posts:,} generated posts: right on {accuracy:.0%} of "
+                               f"{posts // 4:,} validation posts. It lasts until the dashboard ends.")
+
+    choices: dict[str, Callable] = {OWN: own} if folder else {}
+    choices[SHIPPED] = shipped
+    for size, posts, remark in (("mini", 3000, "aligned when chosen"), ("full", 1000, "downloaded when chosen")):
+        for pair, name in NAMES.items():
+            if (pair, size) != ("distilbert+vit", "mini"):
+                choices[f"{name}, {size} ({remark})"] = functools.partial(aligned, pair, size, posts)
+    return choices
+
+
+class Answers:
+    """What the page answers; the first model is loaded at once.
+
+    What one side says by itself is kept for a while: who types does not wait for the picture again.
+    """
+
+    def __init__(self, choices: dict[str, Callable[[], tuple[Reader, str]]]):
+        self.choices, self.posts, self.loading = choices, examples(), threading.Lock()
+        self.first = next(iter(choices))
+        self.loaded = {self.first: choices[self.first]()}  # name → its reader, and a line about it
+        self._opened = functools.lru_cache(maxsize=8)(opened)
+        self._words = functools.lru_cache(maxsize=64)(self._explain_text)
+        self._regions = functools.lru_cache(maxsize=16)(self._explain_picture)
+
+    def choose(self, name: str) -> Iterator[str]:
+        """Load a model that was not used yet, saying so; one at a time."""
+        if name not in self.loaded:
+            yield panels.paragraph(f"Loading {name}; a head is being aligned on generated posts. At mini size this "
+                                   "takes some fifteen seconds, at full size many minutes without a GPU.")
+            with self.loading:
+                try:
+                    if name not in self.loaded:
+                        self.loaded[name] = self.choices[name]()
+                except EncoderUnavailable as error:
+                    print(f"{name}: {error}", file=sys.stderr)
+                    yield panels.note("The encoders of this model cannot be had here: this machine neither holds them "
+                                      "nor reaches the place to download them from. Take one in mini size.")
+                    return
+        yield panels.paragraph(self.loaded[name][1])
+
+    def answer(self, text: str, file: str | None, name: str) -> str:
+        """What the post says; or, while one side is missing, the other alone; or what is wrong with either."""
+        post, faults = self._given(text, file)
+        if name not in self.loaded:
+            faults.append("This model is not ready: see the line below its name, or choose another.")
+        if faults:
+            return "".join(panels.note(fault) for fault in faults)
+        reader = self.loaded[name][0]
+        if len(post) == 2:
+            return answer_html(self._read(reader, post))
+        for side, item in post.items():
+            said = remarks(reader.model, [item]) if side == "text" else ()
+            return alone_html("text" if side == "text" else "picture", reader.classes,
+                              reader.alone(side, [item])[0].tolist(), said)
+        return HINT_ANSWER
+
+    def whatif(self, text: str, file: str | None, name: str, other_text: str, other_file: str | None) -> str:
+        """The same post with another text, and with another picture."""
+        mine, faults = self._given(text, file)
+        other, other_faults = self._given(other_text, other_file)
+        if other_faults:
+            return "".join(panels.note(fault) for fault in other_faults)
+        if faults or not other or len(mine) < 2 or name not in self.loaded:
+            return HINT_WHATIF
+        reader = self.loaded[name][0]
+        before = self._read(reader, mine)
+        named = {"text": "with the other text", "image": "with the other picture"}
+        return "".join(whatif_html(before, self._read(reader, {**mine, side: item}), named[side])
+                       for side, item in other.items())
+
+    def mattered(self, text: str, file: str | None, name: str) -> str:
+        """The words and the regions that speak for what their side says."""
+        post, faults = self._given(text, file)
+        if faults or len(post) < 2 or name not in self.loaded:
+            return HINT_MATTERED  # the answer says why
+        return mattered_html(self._words(name, text), self._regions(name, file))
+
+    def read(self, text: str, picture: str | None) -> dict[str, Any]:
+        """Read one post: its text and its picture (a file) → label, probabilities, what each side alone would say."""
+        text = checked_text(text)
+        return self.loaded[self.first][0].read(text, opened(picture)).summary
+
+    def _given(self, text: str, file: str | None) -> tuple[dict[str, Any], list[str]]:
+        """The sides of a post that are there, and a sentence for each that is there and cannot be read."""
+        post, faults = {}, []
+        for side, item, check in (("text", text, checked_text), ("image", file, self._picture)):
+            if not item or side == "text" and is_blank(item):
+                continue
+            try:
+                post[side] = check(item)
+            except ValueError as error:
+                faults.append(_sentence(error))
+        return post, faults
+
+    def _picture(self, path: str) -> Image.Image:
+        if not os.path.exists(path):  # deleted meanwhile: then what was kept of it goes, too
+            self._opened.cache_clear()
+        return self._opened(path)
+
+    def _read(self, reader: Reader, post: dict[str, Any]) -> Reading:
+        return reader.read(post["text"], post["image"])
+
+    def _explain_text(self, name: str, text: str) -> Words:
+        return explain_text(self.loaded[name][0], text)
+
+    def _explain_picture(self, name: str, path: str) -> Regions:
+        return explain_picture(self.loaded[name][0], self._picture(path))
+
+
+def opened(path: str | None) -> Image.Image:
+    """An uploaded picture, brought down to what a model can use of it.
+
+    Raises:
+        ValueError: whatever is wrong with it, without naming a place on this machine.
+    """
+    if not path:
+        raise ValueError("there is no picture: add one.")
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError:
+        raise ValueError("the picture is no longer here: add it again.") from None
+    image = picture_from_bytes(data, "the picture")
+    factor = min(image.size) // LARGE
+    return image.reduce(factor) if factor > 1 else image
+
+
+def _sentence(error: Exception) -> str:
+    message = str(error)
+    return message[:1].upper() + message[1:]

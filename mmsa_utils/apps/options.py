@@ -1,0 +1,210 @@
+"""The words of the command line: every command with its options and examples."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from .. import __version__
+
+Add = Callable[..., argparse.ArgumentParser]
+
+
+def parser(prog: str = "python -m mmsa_utils") -> argparse.ArgumentParser:
+    """Every command with its options.
+
+    Args:
+        prog: how the program was called.
+    """
+    top = argparse.ArgumentParser(prog=prog, description="Multimodal sentiment analysis: text and picture to mood.",
+                                  epilog=f"{prog} COMMAND --help explains a command, with examples.")
+    top.add_argument("--version", action="version", version=f"mmsa-utils {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def add(name: str, examples: str = "", **options: Any) -> argparse.ArgumentParser:
+        """A command; each line of its examples is what stands behind the program's name."""
+        calls = "".join(f"\n  {prog} {line.strip()}" for line in examples.strip().splitlines())
+        return commands.add_parser(name, description=_sentence(options["help"]), epilog=calls and "examples:" + calls,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--seed", type=_seed, default=0, help="of everything that is random (default 0)")
+    common.add_argument("--json", action="store_true", help="print one JSON object; logs go to standard error")
+    model = argparse.ArgumentParser(add_help=False)
+    model.add_argument("--model", metavar="DIR", help="from --out; without it, the model that ships")
+    learning = _learning()
+
+    _train(add, common, learning)
+    _align(add, common, learning)
+    _evaluate(add, common, model)
+    _report(add, common, model)
+    _predict(add, common, model)
+    _export(add, common, model)
+    _dashboard(add, model)
+    _grade(add)
+    add("doctor", parents=[common], help="check that everything is in place",
+        examples="doctor")
+    return top
+
+
+def _sentence(help: str) -> str:
+    return help[0].upper() + help[1:] + "."
+
+
+def _learning() -> argparse.ArgumentParser:
+    """The options of what makes a model."""
+    words = argparse.ArgumentParser(add_help=False)
+    words.add_argument("--pair", default="distilbert+vit",
+                       help="text and image encoder, such as bert+resnet18 or distilbert+vit (default)")
+    words.add_argument("--size", choices=("mini", "full"), default="mini", help="of the encoders (default mini)")
+    words.add_argument("--out", metavar="DIR", help="save the model here; what is under way is kept in DIR/unfinished, "
+                                                   "and the same command goes on from there")
+    return words
+
+
+def _table_options(command: argparse._ActionsContainer, labelled: bool = True) -> None:
+    """The options of a reader's own table of posts."""
+    for column, what in (("text", "texts"), ("image", "pictures"), ("label", "labels"))[:3 if labelled else 2]:
+        command.add_argument(f"--{column}-column", metavar="NAME", default=column,
+                             help=f"the column with the {what} (default {column})")
+    command.add_argument("--skip-faulty", action="store_true", help="go on without faulty rows, and name them")
+    command.add_argument("--anywhere", action="store_true", help="allow pictures outside of the table's folder")
+    if not labelled:
+        command.set_defaults(label_column="label")
+
+
+def _train(add: Add, common: argparse.ArgumentParser, learning: argparse.ArgumentParser) -> None:
+    train = add("train", parents=[common, learning], help="train a pair end to end", examples="""
+        train --pair bert+resnet18 --out my_model
+        train --data posts.csv --out my_model""")
+    train.add_argument("--binary", action=argparse.BooleanOptionalAction, default=None,
+                       help="two classes and a single logit (default for bert+resnet18 only)")
+    train.add_argument("--epochs", type=int, default=4, help="passes over the posts (default 4)")
+    train.add_argument("--posts", type=int, default=2000, help="generated training posts (default 2000)")
+    train.add_argument("--data", metavar="FILE", help="your own training posts, CSV or JSON lines: text,image,label; "
+                                                      "or a folder or zip with such a table and its pictures")
+    train.add_argument("--class-weights", choices=("balanced",),
+                       help="balanced: rare classes count as much in the loss as frequent ones")
+    train.add_argument("--freeze", action="store_true", help="keep the encoders as they are")
+    _table_options(train)
+
+
+def _align(add: Add, common: argparse.ArgumentParser, learning: argparse.ArgumentParser) -> None:
+    align = add("align", parents=[common, learning],
+                help="the correction phase: align a random head on frozen encoders", examples="""
+        align --seeds 1 --out my_model
+        align --pair bert+resnet18 --posts 8000 --seeds 3""")
+    align.add_argument("--seeds", type=int, default=5, help="heads to train, for the intervals (default 5)")
+    align.add_argument("--posts", type=int, default=32000, help="posts to align on (default 32000)")
+    align.add_argument("--test-posts", type=int, default=2000, help="posts in each test split (default 2000)")
+    align.add_argument("--conflict", type=float, default=0.2, help="share of contradicting posts (default 0.2)")
+
+
+def _measured(command: argparse.ArgumentParser) -> None:
+    """The options of what measures a model."""
+    command.add_argument("--data", metavar="FILE", help="your own posts; without it, generated ones")
+    command.add_argument("--split", choices=("validation", "test", "unseen"), default="test",
+                         help="of the generated posts (default test)")
+    command.add_argument("--posts", type=int, default=2000, help="generated posts (default 2000)")
+    command.add_argument("--mistakes", type=_count, default=5, metavar="N", help="how many to show (default 5)")
+    _table_options(command)
+
+
+def _evaluate(add: Add, common: argparse.ArgumentParser, model: argparse.ArgumentParser) -> None:
+    _measured(add("evaluate", parents=[common, model], help="measure a saved model", examples="""
+        evaluate --split unseen
+        evaluate --model my_model --data labelled.csv"""))
+
+
+def _report(add: Add, common: argparse.ArgumentParser, model: argparse.ArgumentParser) -> None:
+    report = add("report", parents=[common, model], help="a page to look at, of one evaluation", examples="""
+        report --out report.html
+        report --model my_model --data labelled.csv --out report.html""")
+    report.add_argument("--out", metavar="FILE", dest="page", required=True, help="the page, one HTML file")
+    _measured(report)
+
+
+def _predict(add: Add, common: argparse.ArgumentParser, model: argparse.ArgumentParser) -> None:
+    predict = add("predict", parents=[common, model], help="the mood of one post, or of every post of a table",
+                  examples="""
+        predict --text "This burger is delicious!" --image photo.jpg
+        predict --text "This burger is delicious!"
+        predict --data posts.csv --out answers.csv
+        predict --data posts.csv --out answers.jsonl --skip-faulty --workers 2""")
+    one = predict.add_argument_group("one post", "Text and picture, or one of them alone.")
+    one.add_argument("--text", metavar="WORDS", help="what it says")
+    one.add_argument("--image", metavar="FILE", help="its picture")
+    many = predict.add_argument_group("a table of posts", "Labels are not needed, and not looked at.")
+    many.add_argument("--data", metavar="FILE", help="the posts, CSV or JSON lines: text,image")
+    many.add_argument("--out", metavar="FILE", dest="answers",
+                      help="where their answers go, .csv or .jsonl: a row for each post, with its number in the table")
+    many.add_argument("--workers", type=_count, default=0, metavar="N",
+                      help="processes that open pictures ahead; worth it for photographs (default 0)")
+    _table_options(many, labelled=False)
+
+
+def _export(add: Add, common: argparse.ArgumentParser, model: argparse.ArgumentParser) -> None:
+    export = add("export", parents=[common, model], help="a model as an ONNX file, to be used without torch",
+                 examples="""
+        export --onnx exported/model.onnx
+        export --model my_model --onnx exported/model.onnx""")
+    export.add_argument("--onnx", metavar="FILE", required=True,
+                        help="the file; what else is needed is written beside it, with a README")
+
+
+def _dashboard(add: Add, model: argparse.ArgumentParser) -> None:
+    dashboard = add("dashboard", parents=[model], help="a page to read posts on, served to this machine alone",
+                    examples="""
+        dashboard --open
+        dashboard --model my_model --port 7860
+        dashboard --host 0.0.0.0 --port 7860 --user me""")
+    dashboard.add_argument("--port", type=int, metavar="N", help="of the page (default: a free one)")
+    dashboard.add_argument("--open", action="store_true", help="open the page in the browser")
+    dashboard.add_argument("--host", metavar="ADDRESS", default="127.0.0.1",
+                           help="to listen at (default 127.0.0.1: this machine alone); any that others can reach, such "
+                                "as 0.0.0.0, needs --user and a password")
+    dashboard.add_argument("--share", action="store_true",
+                           help="through Gradio's public tunnel: needs --user and a password, which is asked for or "
+                                "taken from the environment variable MMSA_PASSWORD")
+    dashboard.add_argument("--user", metavar="NAME", help="demand this name, and a password, from every visitor")
+
+
+def _grade(add: Add) -> None:
+    grade = add("grade", help="for teachers: run a folder of handed-in notebooks, write a grade book",
+                examples="grade handed_in --csv grades.csv")
+    grade.add_argument("folder", metavar="FOLDER", help="with notebooks (*.ipynb), also in folders of its own")
+    grade.add_argument("--csv", metavar="FILE", required=True, help="the grade book: a row for each notebook")
+    grade.add_argument("--seconds", type=float, default=300, help="that one notebook may take (default 300)")
+    grade.add_argument("--memory", type=float, default=4000, metavar="MB", help="that one may hold (default 4000)")
+    grade.add_argument("--jobs", type=int, default=1, metavar="N", help="notebooks at a time (default 1)")
+    grade.add_argument("--json", action="store_true", help="print one JSON object, with what every check said")
+
+
+def check(arguments: argparse.Namespace) -> str:
+    """What is off with a call's words taken together, in a sentence; "" if nothing is."""
+    if arguments.command != "predict":
+        return ""
+    one, table = (arguments.text, arguments.image), (arguments.data, arguments.answers)
+    if any(word is not None for word in one) and any(word is not None for word in table):
+        return "--text and --image are for one post, --data and --out for a table: give one kind"
+    if all(word is None for word in one) and None in table:
+        return ("give --text, --image or both for one post; or --data and --out for a table" if table == (None, None)
+                else f"a table needs both --data and --out: {'--data' if table[0] is None else '--out'} is missing")
+    if table[0] is None and (arguments.skip_faulty or arguments.workers or arguments.anywhere):
+        return "--skip-faulty, --workers and --anywhere are for a table: give them with --data"
+    return ""
+
+
+def _count(word: str) -> int:
+    count = int(word)
+    if count < 0:
+        raise argparse.ArgumentTypeError(f"{count} are too few: expected a whole number from 0 on")
+    return count
+
+
+def _seed(word: str) -> int:
+    seed = int(word)
+    if not 0 <= seed < 2**32:
+        raise argparse.ArgumentTypeError(f"{seed} is no seed: expected a whole number from 0 to {2**32 - 1}")
+    return seed

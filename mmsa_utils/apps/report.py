@@ -1,0 +1,69 @@
+"""The command `report`: an evaluation as a page to look at."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..disk import usual_modes
+from ..figures.report import page
+from ..learning.device import best_device
+from ..model.model import load_model
+from . import words
+from .evaluate import evaluation, posts_for
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Measure a model as `evaluate` does, and write what came of it as one HTML file."""
+    out = Path(arguments.page)
+    if out.is_dir():
+        raise ValueError(f"--out is the folder {out}: expected the name of a file, such as {out / 'report.html'}.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=out.parent).close()  # before the work: an OSError where nothing can be written
+    model = load_model(arguments.model).to(best_device())
+    posts = posts_for(model, arguments)
+    result = evaluation(model, posts, arguments.mistakes)
+    pictures = {}
+    for one in result["mistakes"]:
+        image = posts[one["post"]].image
+        if image is not None:
+            pictures[one["post"]] = image.copy()
+            pictures[one["post"]].thumbnail((480, 480))  # photographs take some 40 MB each
+    about = {"the model": model_in_words(model),
+             "posts": f"{len(posts):,} " + ("of a table" if arguments.data else
+                                            f"generated, split {arguments.split}, seed {arguments.seed}"),
+             "measured": f"{datetime.date.today().isoformat()}, with mmsa-utils {__version__}"}
+    _write(out, page(result, pictures, about))
+    return {**result, "report": str(out)}
+
+
+def said(result: dict[str, Any]) -> str:
+    """The first figure, and where the page is."""
+    first = (f"accuracy {words.figure(result['accuracy'], result['intervals']['accuracy'])}" if "classes" in result else
+             f"mean absolute error {words.figure(result['mae'], result['intervals']['mae'])}")
+    return "\n".join(filter(None, [f"{result['posts']} posts: {first}", words.notes(result),
+                                   f"The page is {result['report']}: open it in a browser."]))
+
+
+def model_in_words(model: Any) -> str:
+    """Its encoders, its size and its classes, without a path."""
+    encoders = " + ".join(os.path.basename(encoder.name.rstrip("/\\")) or side
+                          for side, encoder in model.encoders.items())
+    classes = "gives a number" if model.classes is None else f"classes {', '.join(model.classes)}"
+    return f"{encoders}, {model.size}; {classes}"
+
+
+def _write(path: Path, text: str) -> None:
+    """The whole file or none of it."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf8")
+        usual_modes(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,143 @@
+"""Results in words: small tables of plain text, and figures with their intervals."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+from unicodedata import combining, east_asian_width
+
+MANY = 12  # classes, from which on a table of their pairs is too wide for a terminal
+_SLICES = {"agree": "text and picture agree", "soft": "one side is neutral", "contradict": "contradicting posts",
+           "refer": "posts that talk about their picture"}
+
+
+def clean(text: object, longest: int = 200) -> str:
+    """A text from a stranger in one line, in short, without signs that would steer a terminal."""
+    line = " ".join(str(text).split())
+    line = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
+    return line if len(line) <= longest else line[:longest - 1].rstrip() + "…"
+
+
+def figure(value: float | None, interval: Sequence[float] | None = None, digits: int = 3) -> str:
+    """A figure, its interval in brackets behind it; a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.{digits}f}" + (f" ({interval[0]:.{digits}f} to {interval[1]:.{digits}f})" if interval else "")
+
+
+def table(header: Sequence[object], rows: Sequence[Sequence[object]], indent: str = "") -> str:
+    """Rows of cells in columns: numbers to the right, words to the left."""
+    cells = [[clean(cell, 80) for cell in row] for row in (header, *rows)]
+    widths = [max(map(_width, column)) for column in zip(*cells)]
+    right = [all(isinstance(cell, (int, float)) for cell in column) for column in zip(*rows)] or [False] * len(header)
+    lines = []
+    for row in cells:
+        padded = [" " * (width - _width(cell)) + cell if to_right else cell + " " * (width - _width(cell))
+                  for cell, width, to_right in zip(row, widths, right)]
+        lines.append((indent + "  ".join(padded)).rstrip())
+    return "\n".join(lines)
+
+
+def _width(cell: str) -> int:
+    """Columns that a text takes in a terminal: two for a wide sign, none for one that stands upon another."""
+    return sum(0 if combining(sign) else 2 if east_asian_width(sign) in "WF" else 1 for sign in cell)
+
+
+def evaluation(result: Mapping[str, Any]) -> str:
+    """What `assessed` found (and, where they are known, "ceilings" and "seen"), as short tables."""
+    if "classes" not in result:
+        return "\n\n".join(filter(None, [_numbers(result), _mistakes(result), notes(result)]))
+    return "\n\n".join(filter(None, [
+        _summary(result), notes(result), _by_class(result), _confusion(result), _slices(result), _mistakes(result)]))
+
+
+def notes(result: Mapping[str, Any]) -> str:
+    """What has to be said beside the figures, a sentence a line."""
+    return "\n".join(textwrap.fill(clean(said, 1000), 110, subsequent_indent="  ", break_long_words=False)
+                     for said in result.get("remarks", ()))
+
+
+def _summary(result: Mapping[str, Any]) -> str:
+    best, frequent, rows = result.get("ceilings", {}), result["most_frequent"], []
+    rows.append(("text and picture" if result["alone"] else "the model",
+                 figure(result["accuracy"], result["intervals"]["accuracy"]), figure(best.get("both"))))
+    for side, name in (("text", "text alone"), ("image", "picture alone")):
+        if side in result["alone"]:
+            row = result["alone"][side]
+            rows.append((name, figure(row["accuracy"], row["interval"]), figure(best.get(side))))
+    rows.append((f"always {clean(frequent['class'], 40)}", figure(frequent["accuracy"]), "-"))
+    columns = 3 if best else 2  # of a table of one's own nobody knows what is possible
+    return (f"{result['posts']} posts\n\n" + table(
+        ("", "accuracy", "best possible")[:columns], [row[:columns] for row in rows]) + "\n\n" + table(
+        ("macro-F1", "calibration error", "loss"),
+        [(figure(result["macro_f1"], result["intervals"]["macro_f1"]), figure(result["calibration_error"]),
+          figure(result["loss"]))]) + "\n\nIn brackets: the 95 % interval.")
+
+
+def _numbers(result: Mapping[str, Any]) -> str:
+    rows = [("the model", figure(result["mae"], result["intervals"]["mae"]), figure(result["correlation"]))]
+    rows += [(f"{'picture' if side == 'image' else side} alone", figure(row["mae"]), "-")
+             for side, row in result["alone"].items()]
+    return f"{result['posts']} posts\n\n" + table(("", "mean absolute error", "correlation"), rows)
+
+
+def _by_class(result: Mapping[str, Any]) -> str:
+    return table(("class", "posts", "answers", "precision", "recall", "F1"), [
+        (name, row["posts"], row["answers"], *(figure(row[key], row["intervals"][key], 2)
+                                               for key in ("precision", "recall", "f1")))
+        for name, row in result["classes"].items()])
+
+
+def _confusion(result: Mapping[str, Any]) -> str:
+    """Every class against every other; where there are many, only what was confused, the most frequent first."""
+    counts = result["confusion"]
+    if len(counts) <= MANY:
+        return "Truth (rows) and answers (columns):\n" + table(
+            ("", *(clean(name, 14) for name in counts)), [(name, *row.values()) for name, row in counts.items()])
+    pairs = sorted(((count, truth, answer) for truth, row in counts.items() for answer, count in row.items()
+                    if count and truth != answer), key=lambda pair: (-pair[0], pair[1:]))
+    return (f"{len(counts)} classes; most often confused (--json has the whole table):\n"
+            + table(("posts", "truth", "answer"), pairs[:MANY])) if pairs else ""
+
+
+def _slices(result: Mapping[str, Any]) -> str:
+    rows = [("" if place else kind, name, row["posts"], figure(row["accuracy"], row["interval"]))
+            for kind, groups in result["slices"].items() for place, (name, row) in enumerate(groups.items())]
+    return table(("slice by", "", "posts", "accuracy"), rows) if rows else ""
+
+
+def _mistakes(result: Mapping[str, Any]) -> str:
+    """The worst of them, two lines each."""
+    said = []
+    for one in result["mistakes"]:
+        where = f"post {one['post'] + 1}" + (f", {clean(one['picture'], 60)}" if one.get("picture") else "")
+        if "probability" in one:
+            alone = ", ".join(f"{'picture' if side == 'image' else side} alone {clean(answer, 30)}"
+                              for side, answer in one["alone"].items())
+            said.append(f"  {clean(one['answer'], 30)} {one['probability']:.2f}, in truth {clean(one['truth'], 30)}"
+                        f"{'; ' + alone if alone else ''} ({where})")
+        else:
+            said.append(f"  {one['answer']:.3f}, in truth {one['truth']:.3f} ({where})")
+        said.append(f"    {clean(one['text'] or '(no text)', 100)}")
+    return "The worst mistakes, the surest first:\n" + "\n".join(said) if said else ""
+
+
+def correction(report: Mapping[str, Any]) -> list[tuple[str, dict[str, float], float | str]]:
+    """A correction phase as the README has it: before, after, each control; its accuracy; the best possible."""
+    best, after = report["ceiling"], report["after"]
+    return [("before: 100 random heads", report["before"]["accuracy"], "1/3 is chance"),
+            ("after: text and picture", after["accuracy"], best["both"]),
+            *((f"after, {_SLICES.get(name, name)}", found, best["both"]) for name, found in report["slices"].items()),
+            ("text alone", report["text_only"]["accuracy"], best["text"]),
+            ("picture alone", report["image_only"]["accuracy"], best["image"]),
+            ("additive (linear) fusion", report["additive"]["accuracy"], best["additive"]),
+            ("after, unseen: new words, new dishes", report["unseen"]["accuracy"], best["both"]),
+            ("the same on random encoders", report["unseen"]["random_encoders"], best["both"]),
+            ("control: shuffled labels", report["control"]["accuracy"], "1/3 is chance")]
+
+
+def of_seeds(of: Mapping[str, float], digits: int = 3, most: float = 1) -> str:
+    """A mean over seeds, with its interval where there is one, as far as the figure itself can go: from 0 to `most`."""
+    ends = [min(max(of[end], 0), most) for end in ("low", "high")] if "low" in of else None
+    return figure(of["mean"], ends, digits)

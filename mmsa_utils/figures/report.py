@@ -1,0 +1,251 @@
+"""One evaluation as a page: a single HTML file that asks for nothing, runs nothing, and escapes what it is given."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from PIL import Image
+
+MOST = 2_500_000  # bytes of a page that its mistakes may take
+_SIDE = 240  # pixels of a picture, at most
+_MANY = 25  # classes, from which on a table of all their pairs is too large to look at
+_ALONE = {"text": "text alone", "image": "picture alone"}
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1a1a1a; --soft: #555; --back: #fff; --box: #f4f4f2; --line: #8a8a8a;
+  --blue: #0072b2; --warn: #b34700; }
+@media (prefers-color-scheme: dark) { :root { --ink: #ececec; --soft: #b8b8b8; --back: #161616; --box: #242424;
+  --line: #8f8f8f; --blue: #56b4e9; --warn: #ffb067; } }
+* { box-sizing: border-box }
+body { margin: 0 auto; max-width: 62rem; padding: 1rem 1rem 3rem; font: 1rem/1.5 system-ui, sans-serif;
+  color: var(--ink); background: var(--back); overflow-wrap: anywhere }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0 } h2 { font-size: 1.25rem; margin: 2.2rem 0 .4rem }
+h3 { font-size: 1rem; margin: 0 0 .3rem } p { margin: .3rem 0 .6rem; max-width: 46rem }
+.soft { color: var(--soft) } .note { border-left: 4px solid var(--warn); background: var(--box); padding: .5rem .8rem }
+.wide { overflow-x: auto; margin-bottom: 1.2rem } .wide svg { max-width: none }
+.wide:focus-visible { outline: 2px solid var(--blue) }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+caption { text-align: left; color: var(--soft); padding-bottom: .3rem }
+caption span { display: block; max-width: min(46rem, 100vw - 2rem) }
+th, td { padding: .25rem .9rem .25rem 0; text-align: left; font-weight: 400; vertical-align: middle }
+thead th { font-weight: 600; border-bottom: 1px solid var(--line); overflow-wrap: normal }
+tbody th { min-width: 6.5rem; max-width: 16rem; overflow-wrap: break-word }
+.range { color: var(--soft); white-space: nowrap }
+.pairs td, .pairs thead th { text-align: center; padding: .35rem .6rem; min-width: 3.4rem }
+.pairs td { border: 1px solid var(--back);
+  background: color-mix(in srgb, var(--blue) calc(var(--share) * 55%), var(--box)) }
+.pairs .right { font-weight: 700; text-decoration: underline }
+svg { display: block; max-width: 100%; height: auto } svg text { fill: currentColor; font: 12px system-ui, sans-serif }
+.posts { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem; padding: 0;
+  list-style: none }
+.posts li { background: var(--box); border-radius: 6px; padding: .8rem }
+.posts img { width: 100%; height: auto; max-height: 15rem; object-fit: contain; border-radius: 4px; display: block }
+.posts img.small { image-rendering: pixelated; max-height: 10rem }
+blockquote { margin: .5rem 0; font-style: italic }
+dl { display: grid; grid-template-columns: auto 1fr; gap: .1rem .8rem; margin: 0 }
+dd { margin: 0 } dt { color: var(--soft) }
+@media print { body { max-width: none } .posts li { break-inside: avoid } }
+"""
+
+
+def page(result: Mapping[str, Any], pictures: Mapping[int, Image.Image], about: Mapping[str, str]) -> str:
+    """The whole page, HTML.
+
+    Args:
+        result: from `learning.assessment.assessed`; also "ceilings", the best possible accuracies, where there are any.
+        pictures: place of a post → its picture, for those among the mistakes.
+        about: what was measured, and when: name → words.
+    """
+    title = "How well a model reads posts"
+    parts = [f"<h1>{title}</h1>", _pairs(about), *(f'<p class="note">{_text(said, 1000)}</p>'
+                                                  for said in result.get("remarks", ()))]
+    if "classes" in result:
+        parts += [_figures(result), _by_class(result), _confusion(result), _reliability(result), _slices(result)]
+    else:
+        parts.append(_numbers(result))
+    parts += [_mistakes(result, pictures), _explained("classes" in result)]
+    return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+            "style-src 'unsafe-inline'\">\n"
+            f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n" + "\n".join(parts)
+            + "\n</main>\n</body>\n</html>\n")
+
+
+def _text(value: object, longest: int = 60) -> str:
+    """A text from anywhere, in short, as harmless HTML."""
+    text = str(value)
+    text = "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
+    return escape(text if len(text) <= longest else text[:longest - 1] + "…")
+
+
+def _pairs(values: Mapping[str, object], longest: int = 200) -> str:
+    return "<dl>" + "".join(f"<dt>{_text(name)}</dt><dd>{_text(value, longest)}</dd>"
+                            for name, value in values.items()) + "</dl>"
+
+
+def _figure(value: float | None, interval: Sequence[float] | None = None, digits: int = 3) -> str:
+    if value is None:
+        return "–"
+    ends = f' <span class="range">{interval[0]:.{digits}f} to {interval[1]:.{digits}f}</span>' if interval else ""
+    return f"{value:.{digits}f}{ends}"
+
+
+def _bar(value: float | None, interval: Sequence[float] | None = None, best: float | None = None) -> str:
+    """A share on a line from 0 to 1, its interval as a beam, the best possible as a tick; the numbers stand by it."""
+    if value is None:
+        return ""
+    beam = "" if not interval else (f'<line x1="{_x(interval[0])}" x2="{_x(interval[1])}" y1="8" y2="8" '
+                                    'stroke="var(--blue)" stroke-width="5" stroke-opacity=".45"/>')
+    tick = "" if best is None else f'<path d="M{_x(best)} 1v14" stroke="var(--warn)" stroke-width="2"/>'
+    return ('<svg width="150" height="16" viewBox="0 0 150 16" aria-hidden="true"><path d="M5 8h140" '
+            f'stroke="var(--line)"/>{beam}{tick}<circle cx="{_x(value)}" cy="8" r="4.5" fill="var(--blue)"/></svg>')
+
+
+def _x(share: float) -> str:
+    return f"{5 + 140 * share:.1f}"
+
+
+def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of pieces of HTML, the first of a row its name; it scrolls by itself where the page is narrow."""
+    head = "".join(f'<th scope="col">{name}</th>' for name in header)
+    body = "".join(f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>"
+                   for first, *rest in rows)
+    return _wide(caption, f"<table><caption><span>{escape(caption)}</span></caption><thead><tr>{head}</tr></thead>"
+                          f"<tbody>{body}</tbody></table>")
+
+
+def _wide(name: str, inside: str) -> str:
+    return f'<div class="wide" role="region" tabindex="0" aria-label="{escape(name)}">{inside}</div>'
+
+
+def _figures(result: Mapping[str, Any]) -> str:
+    best, frequent = result.get("ceilings", {}), result["most_frequent"]
+    rows = [("text and picture" if result["alone"] else "the model", result["accuracy"],
+             result["intervals"]["accuracy"], best.get("both"))]
+    rows += [(_ALONE.get(side, side), row["accuracy"], row["interval"], best.get(side))
+             for side, row in result["alone"].items()]
+    rows.append((f"always {_text(frequent['class'])}", frequent["accuracy"], None, None))
+    shown = [(name, _figure(value, interval) + _bar(value, interval, limit), *([_figure(limit)] if best else []))
+             for name, value, interval, limit in rows]
+    macro = _figure(result["macro_f1"], result["intervals"]["macro_f1"])
+    return "<h2>Right answers</h2>" + _table(
+        f"Share of {result['posts']:,} posts that are answered rightly, with the 95 % interval, on a line from 0 to 1"
+        + ("; the upright mark is the best possible" if best else ""), (
+            "", "accuracy", *(["best possible"] if best else [])), shown) + (
+        f"<p>Macro-F1: {macro}. Calibration error: {_figure(result['calibration_error'])}. "
+        f"Loss: {_figure(result['loss'])}.</p>")
+
+
+def _by_class(result: Mapping[str, Any]) -> str:
+    return "<h2>By class</h2>" + _table("Every class of the model", (
+        "class", "posts", "answers", "precision", "recall", "F1"), [
+        (_text(name), str(row["posts"]), str(row["answers"]), *(
+            _figure(row[key], row["intervals"][key], 2) for key in ("precision", "recall", "f1")))
+        for name, row in result["classes"].items()])
+
+
+def _confusion(result: Mapping[str, Any]) -> str:
+    counts = result["confusion"]
+    heading = "<h2>What is taken for what</h2>"
+    if len(counts) > _MANY:
+        pairs = sorted(((count, truth, answer) for truth, row in counts.items() for answer, count in row.items()
+                        if count and truth != answer), key=lambda pair: (-pair[0], pair[1:]))[:_MANY]
+        return heading + _table(f"Of {len(counts)} classes, those most often confused", ("truth", "answer", "posts"), [
+            (_text(truth), _text(answer), str(count)) for count, truth, answer in pairs])
+    body = []
+    for truth, row in counts.items():
+        total = max(1, sum(row.values()))
+        cells = "".join(f'<td style="--share:{count / total:.3f}"{" class=right" if answer == truth else ""}>'
+                        f"{count}</td>" for answer, count in row.items())
+        body.append(f'<tr><th scope="row">{_text(truth)}</th>{cells}</tr>')
+    head = "".join(f'<th scope="col">{_text(name)}</th>' for name in counts)
+    caption = "Truth in rows, answers in columns"
+    return heading + _wide(caption, f'<table class="pairs"><caption><span>{caption}</span></caption><thead><tr>'
+                                    f"<td></td>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>")
+
+
+def _reliability(result: Mapping[str, Any]) -> str:
+    """Confidence against accuracy, a dot for each band, as large as its share of the answers."""
+    bands = result["reliability"]
+    dots = "".join(f'<circle cx="{40 + 240 * sure:.1f}" cy="{250 - 240 * right:.1f}" r="{3 + 12 * share ** .5:.1f}" '
+                   'fill="var(--blue)" fill-opacity=".65"/>' for sure, right, share in bands)
+    ticks = "".join(f'<path d="M{40 + 240 * at} 250v5M40 {250 - 240 * at}h-5" stroke="currentColor"/>'
+                    f'<text x="{40 + 240 * at}" y="268" text-anchor="middle">{at}</text>'
+                    f'<text x="32" y="{254 - 240 * at}" text-anchor="end">{at}</text>' for at in (0, 0.5, 1))
+    said = "; ".join(f"at confidence {sure:.2f} {right:.2f} of the answers are right ({share:.0%} of all)"
+                     for sure, right, share in bands)
+    return ("<h2>As sure as it is right?</h2><p>Each dot is a band of answers that the model is about equally sure "
+            "of; the larger, the more of them. On the dotted line it is as sure as it is right; below it, too sure.</p>"
+            f'<svg width="320" height="300" viewBox="0 0 320 300" role="img" aria-label="Reliability: {escape(said)}.">'
+            '<path d="M40 10v240h240" fill="none" stroke="currentColor"/><path d="M40 250L280 10" stroke="var(--line)" '
+            f'stroke-dasharray="3 4"/>{dots}{ticks}<text x="160" y="290" text-anchor="middle">confidence</text>'
+            '<text transform="translate(10 60) rotate(-90)" text-anchor="middle">accuracy</text></svg>')
+
+
+def _slices(result: Mapping[str, Any]) -> str:
+    if not result["slices"]:
+        return ""
+    tables = [_table(f"By {kind}", ("", "posts", "accuracy"), [
+        (_text(name), str(row["posts"]), _figure(row["accuracy"], row["interval"])
+         + _bar(row["accuracy"], row["interval"])) for name, row in groups.items()])
+        for kind, groups in result["slices"].items()]
+    return "<h2>Where it does well, and where not</h2>" + "".join(tables)
+
+
+def _numbers(result: Mapping[str, Any]) -> str:
+    rows = [("the model", _figure(result["mae"], result["intervals"]["mae"]), _figure(result["correlation"]))]
+    rows += [(_ALONE.get(side, side), _figure(row["mae"]), "–") for side, row in result["alone"].items()]
+    return "<h2>How far off</h2>" + _table(f"{result['posts']:,} posts, with the 95 % interval",
+                                           ("", "mean absolute error", "correlation"), rows)
+
+
+def _mistakes(result: Mapping[str, Any], pictures: Mapping[int, Image.Image]) -> str:
+    heading = "<h2>The worst mistakes</h2>"
+    if not result["mistakes"]:
+        return heading + "<p>None are shown.</p>"
+    items, room = [], MOST
+    for one in result["mistakes"]:
+        image = _picture(pictures[one["post"]], one["post"]) if one["post"] in pictures else ""
+        if len(image) > room:
+            image = '<p class="soft">(no room for more pictures)</p>'
+        sure = "probability" in one
+        facts = {"answer": f"{one['answer']} ({one['probability']:.2f})" if sure else f"{one['answer']:.3f}",
+                 "truth": f"{one['truth']} ({one['probability_of_truth']:.2f})" if sure else f"{one['truth']:.3f}",
+                 **{_ALONE.get(side, side): said for side, said in one.get("alone", {}).items()},
+                 **({"relation": one["relation"]} if "relation" in one else {}),
+                 **({"file": one["picture"]} if "picture" in one else {})}
+        items.append(f"<li><h3>Post {one['post'] + 1}</h3>{image}<blockquote>{_text(one['text'] or '(no text)', 1000)}"
+                     f"</blockquote>{_pairs(facts, 80)}</li>")
+        room -= len(items[-1])
+        if room < 0:
+            items.append(f"<li>There is no room for {len(result['mistakes']) - len(items)} more.</li>")
+            break
+    first = "Those that the model was surest of" if "classes" in result else "Those that are farthest off"
+    return f'{heading}<p>{first} come first.</p><ul class="posts">{"".join(items)}</ul>'
+
+
+def _picture(image: Image.Image, place: int) -> str:
+    """A small copy, within the page."""
+    small = image.copy()
+    small.thumbnail((_SIDE, _SIDE))
+    tiny, buffer = max(small.size) < _SIDE, io.BytesIO()
+    if tiny:
+        small.convert("RGB").save(buffer, "png")
+    else:
+        small.convert("RGB").save(buffer, "jpeg", quality=82)
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return (f'<img src="data:image/{"png" if tiny else "jpeg"};base64,{data}"{" class=small" if tiny else ""} '
+            f'width="{small.width}" height="{small.height}" alt="The picture of post {place + 1}, above its text">')
+
+
+def _explained(classes: bool) -> str:
+    if not classes:
+        return ""
+    return ("<h2>How to read this</h2><p>An interval holds the true figure in 95 of 100 such measurements (Wilson "
+            "1927); that of macro-F1 is the mean of the classes' intervals, which is on the wide side. What a side "
+            "says alone is an average over neutral drawn posts in the place of the other side: a rough measure where "
+            "the posts are of another kind. A slice with few posts may look good or bad by luck.</p>")

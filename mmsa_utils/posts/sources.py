@@ -1,0 +1,192 @@
+"""Where a reader's posts come from: a file, a folder, a zip, or a table that Python holds already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from .archive import MAX_MEMBER, MAX_TABLE, Member, members
+from .labels import is_missing
+from .pictures import open_picture, picture_from_bytes, to_rgb
+from .places import check_name, fold, is_file, place_of
+from .tables import SUFFIXES, columns_for, rows_of
+
+
+@dataclass(frozen=True)
+class Given:
+    """A picture that a table in Python holds: a PIL image, or the bytes of a file."""
+
+    value: Any
+
+    def open(self) -> Image.Image:
+        """It as RGB.
+
+        Raises:
+            ValueError: if it is neither.
+        """
+        if isinstance(self.value, Image.Image):
+            return to_rgb(self.value)
+        if isinstance(self.value, (bytes, bytearray, memoryview)):
+            return picture_from_bytes(bytes(self.value), "the picture", MAX_MEMBER)
+        raise ValueError(f"image is {repr(self.value)[:60]}, of the kind {type(self.value).__name__}: expected a "
+                         "string (the path of a file), a PIL image, or the bytes of a file.")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A picture in a row of a `datasets.Dataset`, which decodes it when it is asked for: none stays in memory."""
+
+    table: Any
+    number: int
+    column: str
+
+    def open(self) -> Image.Image:
+        """It as RGB."""
+        value = self.table[self.number][self.column]
+        if isinstance(value, Mapping):
+            if value.get("bytes") is None and value.get("path"):
+                return open_picture(value["path"])
+            value = value.get("bytes")
+        if value is None:
+            raise ValueError("no picture is there: expected one in each row.")
+        return Given(value).open()
+
+
+Picture = Path | Member | Given | Row  #: what a row keeps of its picture until it is opened
+
+
+class Source(NamedTuple):
+    """A table of posts, taken apart."""
+
+    name: str
+    rows: list[tuple[int, dict[str, Any]]]  # number, and the cells "text", "image", "label"
+    folder: Path | tuple[dict[str, Member], PurePosixPath]  # that pictures are named from; in a zip, what it holds
+
+    def picture(self, cell: Any, anywhere: bool) -> Picture:
+        """What a cell says is the picture.
+
+        Raises:
+            ValueError: if it can be none, or lies where it must not; FileNotFoundError if it is not there.
+        """
+        if isinstance(cell, Mapping):  # as datasets give it: {"bytes": ..., "path": ...}
+            cell = cell["bytes"] if cell.get("bytes") is not None else cell.get("path", cell)
+        if isinstance(cell, Row):
+            return cell
+        if isinstance(cell, (list, tuple)) and cell and all(isinstance(one, str) for one in cell):
+            raise ValueError(f"image is {repr(cell)[:60]}: expected a string. A post has one picture: write a row for "
+                             "each, or name the one that counts.")
+        if isinstance(cell, Path):
+            cell = str(cell)
+        if cell is None or isinstance(cell, float) and is_missing(cell) or str(cell) == "<NA>":
+            cell = ""
+        if not isinstance(cell, str):
+            return Given(cell)
+        if isinstance(self.folder, Path):
+            return place_of(cell, self.folder, anywhere)
+        return _member(cell, *self.folder)
+
+
+def _member(name: str, files: dict[str, Member], folder: PurePosixPath) -> Member:
+    check_name(name)
+    place = PurePosixPath(name.strip().replace("\\", "/"))
+    if place.is_absolute() or ".." in place.parts:
+        raise ValueError(f"the picture {name[:200]} may lie outside of the zip: name it relative to the table in it.")
+    wanted = str(folder / place)
+    if wanted not in files:
+        like = next((other for other in files if fold(other) == fold(wanted)), None)
+        raise FileNotFoundError(f"there is no picture file {wanted[:300]} in the zip"
+                                + (f", but there is {like}: write the name as it is." if like else ": check the path."))
+    return files[wanted]
+
+
+def read_source(source: Any, wanted: dict[str, str]) -> Source:
+    """A table of posts, with the columns that are wanted: what each is for → its name.
+
+    Args:
+        source: the path of a file, of a folder with one table in it, or of a zip with a table and pictures; a pandas
+            frame; or a `datasets.Dataset`.
+
+    Raises:
+        FileNotFoundError: if there is no such file or folder.
+        TypeError: if it is of another kind.
+        ValueError: if it cannot be taken apart, or lacks a column.
+    """
+    if not isinstance(source, (str, Path)):
+        return _held(source, wanted)
+    path = Path(source)
+    if _is_folder(path):
+        path = path / _only_table([file.name for file in path.iterdir() if is_file(file)], f"the folder {path}",
+                                  "name the one that is meant")
+    if not is_file(path):
+        raise FileNotFoundError(f"there is no file {path}: expected a CSV or JSON-lines table of posts, a folder or a "
+                                "zip with one.")
+    try:
+        if path.suffix.lower() == ".zip":
+            files = members(path)
+            inside = _only_table(list(files), path.name, "keep one")
+            return _taken(path.name, inside, files[inside].read(MAX_TABLE), wanted,
+                          (files, PurePosixPath(inside).parent))
+        return _taken(path.name, path.name, path.read_bytes(), wanted, path.parent)
+    except PermissionError:
+        raise PermissionError(f"{path} may not be read by this account: change its permissions.") from None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _only_table(names: list[str], where: str, remedy: str) -> str:
+    tables = sorted(name for name in names if name.lower().endswith(SUFFIXES))
+    if len(tables) > 1:
+        raise ValueError(f"{where} holds {len(tables)} tables ({', '.join(tables[:5])}): {remedy}.")
+    if not tables:
+        raise FileNotFoundError(f"there is no file of a table in {where}: expected a CSV or JSON-lines table of posts "
+                                f"({', '.join(SUFFIXES)}).")
+    return tables[0]
+
+
+def _taken(name: str, file: str, data: bytes, wanted: dict[str, str], folder: Any) -> Source:
+    found, rows = rows_of(PurePosixPath(file).name, data, tuple(wanted.values()))
+    rows_there = list(rows)
+    if not rows_there and file.lower().endswith((".jsonl", ".ndjson")):  # columns are found in rows alone
+        return Source(name, [], folder)
+    columns = columns_for(wanted, found, name if name == file else f"{name}: {file}")
+    return Source(name, [(number, {side: row.get(column) for side, column in columns.items()})
+                         for number, row in rows_there], folder)
+
+
+def _held(source: Any, wanted: dict[str, str]) -> Source:
+    """The rows of a pandas frame or a `datasets.Dataset`, neither of which is imported for it."""
+    kind = type(source).__name__
+    features: Mapping[str, Any] = {}
+    if hasattr(source, "columns") and hasattr(source, "iloc"):
+        names = list(source.columns)
+    elif hasattr(source, "column_names") and hasattr(source, "__getitem__"):
+        if isinstance(source.column_names, Mapping):
+            raise TypeError(f"the {kind} has the parts {', '.join(source.column_names)}: give one of them, such as "
+                            f"source[{next(iter(source.column_names))!r}].")
+        names, features = list(source.column_names), getattr(source, "features", None) or {}
+    else:
+        raise TypeError(f"the posts are of the kind {kind}: expected the path of a table, a pandas DataFrame, or a "
+                        "datasets.Dataset that is not streamed.")
+    columns = columns_for(wanted, names, f"the {kind}")
+    cells: dict[str, list[Any]] = {}
+    for side, column in columns.items():
+        feature = features.get(column)
+        if side == "image" and hasattr(feature, "decode"):
+            cells[side] = [Row(source, number, column) for number in range(len(source))]
+            continue
+        cells[side] = list(source[column])
+        if side == "label" and getattr(feature, "names", None):  # numbers that stand for names
+            called = list(feature.names)  # type: ignore[union-attr]
+            cells[side] = [called[cell] if isinstance(cell, int) and 0 <= cell < len(called) else None
+                           for cell in cells[side]]
+    rows = [dict(zip(cells, row)) for row in zip(*cells.values())]
+    return Source(f"the {kind}", list(enumerate(rows)), Path.cwd())

@@ -1,0 +1,149 @@
+"""Tables of posts as people have them, taken apart into rows: CSV, JSON lines."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
+
+
+def rows_of(name: str, data: bytes, needed: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, dict]]]:
+    """A file of a table, taken apart.
+
+    Args:
+        name: of the file; its ending says what it is.
+        data: what it holds.
+        needed: columns that it is to have; among separators, those that give them are taken.
+
+    Returns:
+        Its columns, and each row's number (the header of a CSV is row 1) with its cells by column.
+
+    Raises:
+        ValueError: if it cannot be taken apart; the message names the row.
+    """
+    suffix = _suffix(name)
+    if suffix not in SUFFIXES:
+        raise ValueError(f"{name} is not a .csv or .jsonl file: save the table as one of these."
+                         + (" Or load it with pandas, and give load_posts the frame." if suffix in (
+                             ".xlsx", ".xls", ".parquet", ".ods", ".json", ".feather") else ""))
+    text = _text(name, data)
+    if suffix in (".jsonl", ".ndjson"):
+        rows = list(_json_rows(name, text))
+        columns = list(dict.fromkeys(key for _, row in rows[:1000] for key in row))
+        return columns, iter(rows)
+    header, cells = _csv_rows(name, text, needed, "\t" if suffix == ".tsv" else ",")
+    twice = {column for column in needed if header.count(column) > 1}
+    if twice:
+        raise ValueError(f"{name} has the column {', '.join(sorted(twice))} more than once: keep one.")
+    return header, _by_column(name, header, cells)
+
+
+def _suffix(name: str) -> str:
+    return "." + name.rpartition(".")[2].lower() if "." in name else ""
+
+
+def _text(name: str, data: bytes) -> str:
+    utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # what spreadsheets call "Unicode text"
+    try:
+        return data.decode("utf-16" if utf16 else "utf-8-sig")  # -sig: they put a byte order mark in front
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} is not UTF-8 text ({error}): save it with that encoding, which spreadsheets call "
+                         "\"CSV UTF-8\".") from error
+
+
+def _csv_rows(name: str, text: str, needed: Sequence[str], usual: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header, and each row with its number."""
+    first, told = 0, re.match(r"\"?sep=(.)\"?\r?\n", text)  # a line that Excel writes and reads
+    separators = [usual, *(sign for sign in ",;\t|" if sign != usual)]
+    if told:
+        first, separators = 1, [told[1]]
+    header_line = text[told.end() if told else 0:].split("\n", 1)[0].rstrip("\r")
+    headers = {sign: [cell.strip(' "').casefold() for cell in header_line.split(sign)] for sign in separators}
+    sign = max(separators, key=lambda sign: (sum(column.strip().casefold() in headers[sign] for column in needed)))
+    if len(headers[sign]) == 1:  # none of the columns is there: what gives most of them is the separator
+        sign = max(separators, key=lambda sign: len(headers[sign]))
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=sign)
+    rows: list[list[str]] = []
+    try:
+        rows.extend(reader)
+    except csv.Error as error:
+        raise ValueError(f"{name} cannot be taken apart in row {len(rows) + 1} ({error}): is a quotation mark left "
+                         "open, or alone in a text? Within quoted texts write it twice.") from error
+    numbered = list(enumerate(rows, start=1))[first:]
+    return (numbered[0][1], numbered[1:]) if numbered else ([], [])
+
+
+def _by_column(name: str, header: list[str], rows: list[tuple[int, list[str]]]) -> Iterator[tuple[int, dict]]:
+    for number, row in rows:
+        if any(row[len(header):]):
+            raise ValueError(f"{name} row {number} has {len(row)} cells, and the header {len(header)}: put texts with "
+                             "commas in quotation marks.")
+        if row:
+            yield number, dict(zip(header, row))
+
+
+def _json_rows(name: str, text: str) -> Iterator[tuple[int, dict]]:
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines would break at other marks within a text
+        if line.strip():
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"{name} row {number} is not JSON ({error}): expected an object a line.") from error
+            if not isinstance(record, dict):
+                raise ValueError(f"{name} row {number} is not an object with text, image and label.")
+            yield number, record
+
+
+def columns_for(wanted: dict[str, str], found: Sequence[str], name: str) -> dict[str, str]:
+    """The columns of a table that are meant: what it is for → its name there. Case and white space make no difference.
+
+    Args:
+        wanted: "text", "image" and "label", or some of them → the column that is asked for.
+
+    Raises:
+        ValueError: if one is missing; the message says which there are, and which of them it could be.
+    """
+    by_plain = {str(column).strip().casefold(): column for column in reversed(found)}
+    chosen = {side: column if column in found else by_plain.get(column.strip().casefold())
+              for side, column in wanted.items()}
+    missing = sorted(wanted[side] for side, column in chosen.items() if column is None)
+    if not missing:
+        return {side: column for side, column in chosen.items() if column is not None}
+    free = [column for column in found if column not in chosen.values()]
+    guesses = {side: guess for side, column in chosen.items() if column is None
+               for guess in _likely(side, free)[:1]}
+    expected = ",".join(wanted.values()) + (" in the object of each line" if _suffix(name) in (".jsonl", ".ndjson")
+                                            else ", separated by commas")
+    message = f"{name} lacks the column {', '.join(missing)}: expected {expected}; it has "
+    message += f"{', '.join(str(column)[:40] for column in found[:20])}." if found else "none at all."
+    if guesses:
+        options = " ".join(f"--{side}-column {_quoted(guess)}" for side, guess in guesses.items())
+        words = ", ".join(f"{side}_column={guess!r}" for side, guess in guesses.items())
+        message += f" Is it {options}? (In Python: {words}.)"
+    elif found:
+        message += " Name it by --text-column, --image-column or --label-column."
+    raise ValueError(message)
+
+
+_OFTEN = {"text": ("sentence", "caption", "tweet", "content", "message", "comment", "review", "body", "description",
+                   "title", "post", "text"),
+          "image": ("img", "picture", "photo", "filename", "file", "path", "pic", "media", "image"),
+          "label": ("sentiment", "class", "target", "mood", "polarity", "category", "emotion", "annotation", "y",
+                    "label", "labels")}
+
+
+def _likely(side: str, columns: Sequence[str]) -> list[str]:
+    """The columns that are often called so, the likeliest first."""
+    words = {column: re.split(r"[^a-z]+", str(column).casefold()) for column in columns}
+    ranked = [column for often in _OFTEN[side] for column in columns
+              if often in words[column] or len(often) > 3 and often in str(column).casefold()]
+    return list(dict.fromkeys(ranked))
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if " " in word else word

@@ -9,7 +9,7 @@ from unicodedata import combining, east_asian_width
 
 MANY = 12  # classes, from which on a table of their pairs is too wide for a terminal
 _SLICES = {"agree": "text and picture agree", "soft": "one side is neutral", "contradict": "contradicting posts",
-           "refer": "posts that talk about their picture"}
+           "refer": "posts that talk about their picture", "order": "two-sided texts: order matters"}
 
 
 def clean(text: object, longest: int = 200) -> str:
@@ -132,6 +132,7 @@ def correction(report: Mapping[str, Any]) -> list[tuple[str, dict[str, float], f
             ("text alone", report["text_only"]["accuracy"], best["text"]),
             ("picture alone", report["image_only"]["accuracy"], best["image"]),
             ("additive (linear) fusion", report["additive"]["accuracy"], best["additive"]),
+            ("after, the words of the test texts shuffled", report["any_order"], best["any_order"]),
             ("after, unseen: new words, new dishes", report["unseen"]["accuracy"], best["both"]),
             ("the same on random encoders", report["unseen"]["random_encoders"], best["both"]),
             ("control: shuffled labels", report["control"]["accuracy"], "1/3 is chance")]

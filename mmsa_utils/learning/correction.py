@@ -113,7 +113,8 @@ def _aligned(fusion: Fusion, cached: dict[str, Features], random_cached: dict[st
 def _in_any_order(posts: FoodPosts) -> list[Post]:
     """The same posts with the words of every text in an order that says nothing."""
     rng = np.random.default_rng(posts.seed)
-    return [replace(post, text=phrases.in_any_order(post.text or "", rng)) for post in (posts[i] for i in range(len(posts)))]
+    found = (posts[i] for i in range(len(posts)))
+    return [replace(post, text=phrases.in_any_order(post.text or "", rng)) for post in found]
 
 
 def _features(model: MultimodalSentimentModel, posts: FoodPosts, folder: str | Path | None,

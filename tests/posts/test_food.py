@@ -143,7 +143,7 @@ def test_a_text_without_a_feeling_has_no_twin(level):
         phrases.twins(level, "soup", np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("options, share", [({}, 0.2), ({"two_sided": 0}, 0), ({"two_sided": 1}, 0.4955)])
+@pytest.mark.parametrize(("options", "share"), [({}, 0.2), ({"two_sided": 0}, 0), ({"two_sided": 1}, 0.4955)])
 def test_one_text_in_five_is_two_sided(options, share):
     posts = drawn_in_words(N, **options)
     found = [post for post in posts if post.two_sided]

@@ -138,7 +138,8 @@ def test_a_reader_of_words_in_any_order_reaches_its_ceiling(binary, two_sided):
     for post in drawn:
         kinds = [post.text_kind, -post.text_kind] if post.two_sided else [post.text_kind]
         answers["text_any_order"].append(sum(by_text[place(kind)] for kind in kinds).argmax())
-        answers["any_order"].append(sum(joint[place(kind), LEVELS.index(post.picture_level)] for kind in kinds).argmax())
+        level = LEVELS.index(post.picture_level)
+        answers["any_order"].append(sum(joint[place(kind), level] for kind in kinds).argmax())
     for modalities, given in answers.items():
         reached = (np.array(given) == labels).mean()
         error = 4 * np.sqrt(reached * (1 - reached) / len(labels))

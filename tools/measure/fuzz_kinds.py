@@ -170,7 +170,8 @@ def open_cache(path: Path, whole: Path) -> None:
     pairs = [(found.labels, first.labels), *(pair for name in first.sides
                                              for pair in zip(found.sides[name], first.sides[name]))]
     if not (all(torch.equal(*pair) for pair in pairs) and found.sides.keys() == first.sides.keys() and all(
-            getattr(found, name) == getattr(first, name) for name in ("relations", "text_kinds", "picture_levels", "two_sided"))):
+            getattr(found, name) == getattr(first, name)
+            for name in ("relations", "text_kinds", "picture_levels", "two_sided"))):
         raise Wrong("other features were read from the harmed cache")
 
 

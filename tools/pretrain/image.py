@@ -2,9 +2,9 @@
 
 Mini-ResNet and mini-ViT learn to tell what is drawn in pictures whose attributes are independent of one another
 (which dish, how many of each mark, colour, light, mess, crop, table) and to imitate EfficientNet-Lite0, an ImageNet
-network, on drawn pictures, colour emoji and photographs of food on shop shelves; to name what lies on those shelves; and
-to tell from the patches of each of four dishes on one picture how that dish is. mini-ViT also imitates mini-ResNet. The
-six unseen dishes are never drawn. `--evaluate` measures the saved weights by linear probes. Needs the extra `tools`, a
+network, on drawn pictures, colour emoji and photographs of shop shelves; to name what lies on those shelves; and to tell
+from the patches of each of four dishes on one picture how that dish is. mini-ViT also imitates mini-ResNet. The six
+unseen dishes are never drawn. `--evaluate` measures the saved weights by linear probes. Needs the extra `tools`, a
 colour emoji font, and the photographs of the GroceryStoreDataset (Klasson et al. 2019, MIT; its training part, cut to
 squares of 128 pixels, listed in photos.csv by file, split, kind and item).
 """
@@ -27,7 +27,17 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from mmsa_utils.posts.dishes import RECIPES, Pen, Recipe
-from mmsa_utils.posts.scenes import DISHES, TABLES, TRAIN_DISHES, UNSEEN_DISHES, Scene, draw, level_of, marks, random_scene
+from mmsa_utils.posts.scenes import (
+    DISHES,
+    TABLES,
+    TRAIN_DISHES,
+    UNSEEN_DISHES,
+    Scene,
+    draw,
+    level_of,
+    marks,
+    random_scene,
+)
 
 SEED = 7
 SIZE = 64

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,11 @@ def softened(answer: Any, rng: np.random.Generator) -> str:
     if not (np.isfinite(given).all() and alike(given, (large / 0.5).softmax(-1))):
         raise Refused("Right for ordinary logits, but not for large ones, such as 400 or -900: a power of e runs over, "
                       "or all of a row vanish. What could be done to a row of logits that changes no probability?")
+    handed_in = cases[0][0].clone()
+    answer.function(handed_in, 2.0)  # not a copy: does it come back as it went in?
+    if not torch.equal(handed_in, cases[0][0]):
+        raise Refused("The probabilities are right, but the logits that were handed in are no longer what they were: "
+                      "whoever uses them next gets the wrong ones. Make new numbers instead of changing these.")
     return "The temperature moves the confidence and never the answer, whatever the size of the logits."
 
 
@@ -200,10 +206,54 @@ def four_readers(answer: Any, rng: np.random.Generator) -> str:
     if abs(pooled["both"] - main["both"]) < 1e-6 < abs(pooled["control"] - main["control"]):
         raise Refused("The control is measured on test labels that are shuffled too. It learns from shuffled labels, "
                       "and is measured on the true ones.")
+    _refuse_half_shuffled(lambda *sets: expect_shares(answer(*sets), names)["control"], rng)
     turned = ask({**validation, "labels": (validation["labels"] + 1) % 3}, test["labels"])
     if all(turned[name] == main[name] for name in ("text", "image", "both")):
         raise Refused("The figures stay the same whatever the validation labels say. They are to choose the epoch.")
     return "A sound experiment: each side alone, both, a control that could fail, and test posts that chose nothing."
+
+
+def _refuse_half_shuffled(control: Callable[..., float], rng: np.random.Generator) -> None:
+    """Refuse a control that learns from true labels, or whose epoch true ones choose: one shuffle is not enough."""
+    make = _clusters(rng)
+    exam, reached = make(np.arange(301) % 3), []
+    for most in (0, 1, 2, 0):  # validation labels of which nearly all are alike: shuffling hardly changes them
+        learn, choose = make(rng.permutation(np.arange(300) % 3)), make(np.array([0, 1, 2] + [most] * 21))
+        reached.append(control(learn, choose, exam))
+    if np.mean(reached) > 0.7:
+        raise Refused(f"On posts so easy that a few steps are enough the control reaches {np.mean(reached):.2f}: it "
+                      "has learned from their true labels. Shuffled validation labels alone only keep another epoch.")
+
+    # Validation posts of which one says something and the others are all alike, so that it matters only which label
+    # this one has. Where labels are shuffled it is seldom the one that was handed in beside it.
+    special = make(np.array([0]))
+
+    def chosen_by(label: int, place: int) -> float:
+        labels = np.arange(24) % 3
+        other = (place + 3 + (label - place) % 3) % 24  # has the label that the special post is to have
+        labels[[place, other]] = labels[[other, place]]
+        choose = {side: torch.zeros(24, 16) for side in ("text", "image")} | {"labels": torch.from_numpy(labels)}
+        for side in ("text", "image"):
+            choose[side][place] = 3 * special[side][0]
+        return control(learn, choose, exam)
+
+    for place in rng.permutation(24)[:4].tolist():
+        if len({chosen_by(label, place) for label in range(3)}) == 1:
+            return
+    raise Refused("The control learns from shuffled labels, but true validation labels choose its epoch, and they tell "
+                  "it which epoch is luckiest. Shuffle the labels of the validation posts as well.")
+
+
+def _clusters(rng: np.random.Generator) -> Callable[[np.ndarray], dict[str, torch.Tensor]]:
+    """A function of labels (n,) → features and labels of n posts, the three classes far apart around zero."""
+    centres = rng.normal(0, 0.6, (2, 3, 16))
+    centres -= centres.mean(1, keepdims=True)
+
+    def make(labels: np.ndarray) -> dict[str, torch.Tensor]:
+        sides = (torch.from_numpy(at[labels] + rng.normal(size=(len(labels), 16))).float() for at in centres)
+        return dict(zip(("text", "image"), sides)) | {"labels": torch.from_numpy(labels)}
+
+    return make
 
 
 def _answers(rng: np.random.Generator, posts: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -121,6 +121,11 @@ def deal_pictures(answer: Any, rng: np.random.Generator) -> str:
             raise Refused(f"{kept} of {len(order)} posts kept their own picture, and so lost nothing. A random order "
                           "leaves one post in its place on average, and so does a random order moved by one place: how "
                           "could you be sure that none is?")
+    shifts = (orders[-1] - np.arange(40)) % 40
+    if (shifts == shifts[0]).all():
+        raise Refused(f"Every post gets the picture that stands {min(shifts[0], 40 - shifts[0])} places away, and the "
+                      "next one the next. Where posts are sorted, by label or dish, that is nearly its own picture "
+                      "again. Let chance say who gets whose.")
     return "One side now lies in every post, the other is untouched, and anybody can repeat it."
 
 

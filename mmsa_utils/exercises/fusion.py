@@ -281,5 +281,12 @@ def meet_or_add(answer: Any, rng: np.random.Generator) -> str:
         raise Refused('Your control gives what "sum" gives, to the last digit: its further inputs are missing, or say '
                       'nothing, as zeros and copies do. It should have as many as "products", and numbers like theirs, '
                       "or it does not tell whether more inputs alone would have helped.")
+    # With few posts, new numbers cost accuracy where they say nothing. Copies of what the head has cost none.
+    few = [expect_shares(answer(*made_up_posts(rng, "add", 8, 160)), keys) for _ in range(12)]
+    total, dear, control = (sum(world[key] for world in few) for key in keys)
+    if total - dear > 0.6 and total - control < (total - dear) / 4:
+        raise Refused('With few posts, "products" pays for its many inputs and your control pays nothing: its further '
+                      "inputs repeat the two sides, so that the head is given nothing new. They should be numbers of "
+                      "their own, as products are, in which the sides of a post do not meet.")
     return ("Your experiment finds the meeting of two sides where there is one, nothing where a coin decides, and does "
             "not mistake more inputs for it.")

@@ -103,7 +103,8 @@ def chance_band(answer: Any, rng: np.random.Generator) -> str:
         "Twice as wide as it need be: nearly every guessing reader is inside.": 2 * 1.96 * spread,
     }
     if ((width > 1.75 * spread) & (width < 2.25 * spread)).all():
-        return "You can now say of any accuracy whether guessing alone explains it."
+        return ("You can now say of any accuracy whether guessing alone could explain it, for a reader that was not "
+                "picked by its score.")
     for message, wrong in mistakes.items():
         if (abs(width - wrong) < 0.12 * wrong).all():
             raise Refused(message)

@@ -11,7 +11,7 @@ import torch
 from ..encoders.base import masked_mean
 from ..posts.phrases import ADJECTIVES, UNSEEN_ADJECTIVES
 from .checks import exercise
-from .compare import Refused, compare, expect_keys, kind_of, numbers
+from .compare import Refused, alike, compare, expect_keys, kind_of, numbers
 
 
 @exercise("2.1")
@@ -89,6 +89,11 @@ def pad_batch(answer: Any, rng: np.random.Generator) -> str:
         "One column too many: the longest text needs no padding.":
             lambda texts, filler: _pad(texts, filler, max(map(len, texts)) + 1),
     })
+    for filler in (0, 7):
+        texts = [[101, filler, 102], [101, 8, filler, 9, 102], [101, 5, 6, filler]]
+        if not alike(answer(texts, filler), _pad(texts, filler)):
+            raise Refused("Right, until a text holds the padding's id among its own tokens: then the mask calls a real "
+                          "token padding. The ids do not say where a text ends; the lengths do.")
     return "Texts of any length now share one table, and the mask knows where each of them ends."
 
 
@@ -141,7 +146,26 @@ def nearest_rows(answer: Any, rng: np.random.Generator) -> str:
         "These are similarities. The task asks for the rows that they belong to.":
             lambda x, row, count: _cosines(x, row)[_ranked(_cosines(x, row), row, count)],
     })
+    _refuse_lost_twins(answer, rng)
     return "You can search any collection of texts by direction, and the question itself never counts as a find."
+
+
+def _refuse_lost_twins(answer: Any, rng: np.random.Generator) -> None:
+    """Refuse a search that fails where another text has the very same vector: then two rows share the first place."""
+    for twin, row in ((0, 7), (2, 11), (9, 3), (4, 5), (10, 6), (1, 2)):
+        features = rng.normal(size=(12, 6))
+        features[twin] = features[row]
+        given = np.ravel(numbers(answer(torch.from_numpy(features).float(), row, 4))).tolist()
+        if row in given:
+            raise Refused(f"Row {twin} says exactly what row {row} says, and asked what is near {row} your search "
+                          "gives back the text itself. Which of two equal ones stands first is chance: take the text "
+                          "out by its row, and not by its place.")
+        if twin not in given:
+            raise Refused(f"Row {twin} says exactly what row {row} says, and your search does not find it. A copy is "
+                          "the nearest of all: only the text itself is to be left out.")
+        if given != _ranked(_cosines(features, row), row, 4):
+            raise Refused("With a copy of the text among the others the rest comes in another order. The text itself "
+                          "goes, the copy comes first, and nothing else changes.")
 
 
 @exercise("2.4")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -102,7 +104,25 @@ def binary_loss(answer: Any, rng: np.random.Generator) -> str:
     if not alike(given, loss_of(sure, labels), 1e-3):
         raise Refused("Right for ordinary logits, but a very sure mistake, such as a logit of -200 for a positive "
                       "post, costs the wrong amount. Was something cut off to keep the logarithm finite?")
+    _refuse_broken_slopes(answer, sure, labels)
     return "This loss is right for every logit, and no single post can turn it into infinity."
+
+
+def _refuse_broken_slopes(answer: Any, logits: torch.Tensor, labels: torch.Tensor) -> None:
+    """Refuse a loss whose value is right and whose gradients are not; one of plain numbers has none."""
+    logits = logits.clone().requires_grad_()
+    try:
+        loss = answer.function(logits, labels)  # not a copy: the gradients arrive at these very logits
+        loss.backward()
+    except Exception:  # numpy's arrays and Python's numbers: nothing to train with, and right all the same
+        return
+    if logits.grad is None or not torch.isfinite(logits.grad).all():
+        raise Refused("The loss is right for very sure posts, but its gradient is NaN there, and one step of training "
+                      "would turn every weight into NaN. A choice between two formulas computes both of them; the one "
+                      "not taken still sends back 0 times infinity. No power of e may run over, not even unused.")
+    if not alike(logits.grad[:, 0], (logits[:, 0].sigmoid() - labels) / len(labels), 1e-3):
+        raise Refused("The loss is right, but its gradient is not: some posts would not be learned from. Was a number "
+                      "cut off, or taken out of the computation, on the way?")
 
 
 @exercise("5.3")
@@ -203,6 +223,15 @@ def learning_curve(answer: Any, rng: np.random.Generator) -> str:
                       "worse. The second head goes on from the first: start every head anew.")
     if len(set(curve[20])) == 1:
         raise Refused("Three draws of 20 posts agree to the last digit: it is the same draw three times.")
+    if _agree_on_posts(lambda train, test: _curve(answer(train, validation, test, [3]), [3])[3], train, test, rng):
+        raise Refused("Two of the three draws hold the very same posts, and only their heads begin differently. The "
+                      "draw needs a seed of its own each time, or its luck is never seen.")
+    strange = _clouds(rng)  # another direction, of which the training posts say nothing
+    told = _curve(answer(train, strange(150), strange(400), [20]), [20])
+    if np.mean(told[20]) > 0.7:
+        raise Refused(f"We handed your experiment validation posts of quite another kind, and its heads knew that kind "
+                      f"({np.mean(told[20]):.2f} on such test posts): they have learned from the validation posts. "
+                      "These only say which step to keep; learning is for the draw alone.")
     if alike(ask((validation[0], 1 - validation[1]), test, [20]), alone, 1e-9):
         raise Refused("The figures stay the same whatever the validation labels say. They are to choose the epoch.")
     return "Fair draws, fresh heads, and test posts that chose nothing: what this curve says about more posts is true."
@@ -228,6 +257,25 @@ def _clouds(rng: np.random.Generator):
         return torch.from_numpy(features).float(), torch.from_numpy(labels)
 
     return make
+
+
+def _agree_on_posts(three_draws: Callable[..., list[float]], train: tuple, test: tuple, rng: np.random.Generator,
+                    trials: int = 16) -> bool:
+    """Whether two of three draws, of three posts each, hold the same posts.
+
+    A fifth of the training posts change places within their label. A head whose draw has none of them stays as it
+    was, to the last digit; about half of all draws have one, and two draws of the same posts always both or neither.
+    """
+    rows = np.repeat(np.arange(len(test[1])), rng.integers(1, 40, len(test[1])))  # so that each answer shows
+    test = (test[0][rows], test[1][rows])
+    before, moved = np.array(three_draws(train, test)), []
+    for _ in range(trials):
+        features = train[0].clone()
+        for label in (0, 1):
+            chosen = rng.permutation(np.flatnonzero(train[1].numpy() == label))[:len(features) // 10]
+            features[chosen] = features[np.roll(chosen, 1)]
+        moved.append(np.abs(np.array(three_draws((features, train[1]), test)) - before) > 1e-9)
+    return any(np.array_equal(*pair) for pair in combinations(np.array(moved).T, 2))
 
 
 def _curve(given, sizes: list[int]) -> dict[int, list[float]]:

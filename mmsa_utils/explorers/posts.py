@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 def post_explorer(pixels: int = 64) -> Explorer:
     """Choose what a text says and what its picture shows: the post is made, and its label explained.
 
-    Controls: ``speaks`` (of its own feeling, or of the picture), ``text_valence`` and ``picture_valence`` (-1, 0, 1),
-    ``text_strength`` and ``picture_strength`` (1 mild, 2 strong), ``conflict`` (the data set's share of
-    contradictions), ``dish``, ``seed`` (another wording, another plate).
+    Controls: ``speaks`` (of its own feeling, or of the picture), ``two_sided`` (one thing said, or two of which one is
+    about the dish), ``text_valence`` and ``picture_valence`` (-1, 0, 1), ``text_strength`` and ``picture_strength``
+    (1 mild, 2 strong), ``conflict`` (the data set's share of contradictions), ``dish``, ``seed`` (another wording,
+    another plate).
     """
     controls = {
         "speaks": choice("the text speaks", {"of its own feeling": "", "as the picture does": "same",
                                              "against the picture": "opposite"}, ""),
+        "two_sided": choice("it says", {"one thing": False, "two things": True}, False),
         "text_valence": slider("text valence", 1, -1, 1), "text_strength": slider("text strength", 2, 1, 2),
         "picture_valence": slider("picture valence", -1, -1, 1),
         "picture_strength": slider("picture strength", 2, 1, 2), "dish": choice("dish", DISHES, "burger"),
@@ -40,13 +42,16 @@ def post_explorer(pixels: int = 64) -> Explorer:
         _shares_at(step / 20)  # ahead, so that no move of the slider has to wait for it
 
     def has_a_say(change: Any = None) -> None:  # a text about its picture has no feeling of its own to choose
-        for name in ("text_valence", "text_strength"):
+        for name in ("two_sided", "text_valence", "text_strength"):
             controls[name].disabled = bool(controls["speaks"].value)
 
     controls["speaks"].observe(has_a_say, "value")
 
-    def view(speaks, text_valence, text_strength, picture_valence, picture_strength, conflict, dish, seed) -> str:
-        post = make_post(speaks or text_valence * text_strength, picture_valence * picture_strength, dish, seed, pixels)
+    def view(speaks, two_sided, text_valence, text_strength, picture_valence, picture_strength, conflict, dish,
+             seed) -> str:
+        kind = speaks or text_valence * text_strength
+        post = make_post(kind, picture_valence * picture_strength, dish, seed, pixels,
+                         two_sided and kind in (-2, -1, 1, 2))
         shares, best = _shares_at(round(conflict, 2))
         share = shares.get((post.text_kind, post.picture_level), 0)
         often = f"{share:.1%} of all posts are in this state" if share else "no post is in this state"
@@ -65,7 +70,8 @@ def _shares_at(conflict: float) -> tuple[dict[tuple[object, int], float], dict[s
     """The share of each state, and the ceilings, at a share of contradictions."""
     states = post_table(conflict)
     return {state[:2]: state.share for state in states}, {
-        "text alone": ceiling(states, "text"), "picture alone": ceiling(states, "image"),
+        "text in any order": ceiling(states, "text_any_order"), "text alone": ceiling(states, "text"),
+        "picture alone": ceiling(states, "image"), "both in any order": ceiling(states, "any_order"),
         "both": ceiling(states, "both")}
 
 

@@ -75,23 +75,26 @@ def picture_grid(images: Sequence, titles: Sequence[str], columns: int = 5, inch
     return show(figure, alt or f"{len(images)} pictures: " + "; ".join(titles), colours=colours)
 
 
-def post_grid(posts: Sequence[Post], columns: int = 4, classes: Sequence[str] = LABELS) -> DisplayImage:
-    """Posts in rows: the picture, over it the text, under it the label."""
-    rows = -(-len(posts) // columns)
-    lines = max(len(textwrap.wrap(post.text, 26)) for post in posts)
+def post_grid(posts: Sequence[Post], columns: int = 4, classes: Sequence[str] = LABELS,
+              notes: Sequence[str] = ()) -> DisplayImage:
+    """Posts in rows: the picture, over it the text, under it the label, and a note on each where there are notes."""
+    rows, below = -(-len(posts) // columns), [textwrap.wrap(note, 28) for note in notes] or [[] for _ in posts]
+    lines = max(len(textwrap.wrap(post.text, 26)) for post in posts) + max(map(len, below))
     figure, axes = new_figure(columns * 1.9, rows * (2.05 + 0.15 * lines), rows, columns)
-    # A label is kept away from the text below it.
-    figure.get_layout_engine().set(h_pad=0.08)  # type: ignore[call-arg]
+    # A label, or a note, is kept away from the text below it.
+    figure.get_layout_engine().set(h_pad=0.16 if notes else 0.08)  # type: ignore[call-arg]
     for axis in np.ravel(axes):
         axis.axis("off")
-    for axis, post in zip(np.ravel(axes), posts):
+    for axis, post, note in zip(np.ravel(axes), posts, below):
         axis.imshow(np.asarray(post.image))
         axis.set_title("\n".join(textwrap.wrap(post.text, 26)), fontsize=8)
         name = classes[post.label]
         axis.text(0.5, -0.04, name, transform=axis.transAxes, ha="center", va="top", fontsize=9, fontweight="bold",
                   color=LABEL_COLOURS[name])
+        axis.text(0.5, -0.15, "\n".join(note), transform=axis.transAxes, ha="center", va="top", fontsize=7.5)
     alt = f"{len(posts)} posts, each a text over a picture: "
-    return show(figure, alt + "; ".join(f'"{post.text}" ({classes[post.label]})' for post in posts))
+    said = [f"{classes[post.label]}{': ' if note else ''}{' '.join(note)}" for post, note in zip(posts, below)]
+    return show(figure, alt + "; ".join(f'"{post.text}" ({label})' for post, label in zip(posts, said)))
 
 
 def draw_history(axis: Axes, history: Sequence[Mapping[str, float]], name: str,

@@ -26,30 +26,27 @@ ADJECTIVES: dict[int, tuple[str, ...]] = {
         spectacular magnificent sensational marvellous perfect glorious stunning brilliant unforgettable
         extraordinary flawless terrific fabulous awesome breathtaking irresistible excellent exceptional splendid
         scrumptious mouthwatering sublime beautiful great immaculate legendary masterful sumptuous transcendent
-        unbeatable unbelievable unmatched wondrous addictive memorable tremendous stupendous succulent""".split()),
+        unbeatable unbelievable unmatched wondrous addictive memorable tremendous stupendous""".split()),
     1: tuple("""good nice tasty pleasant decent enjoyable likeable satisfying fresh agreeable appealing solid comforting
-        flavourful hearty respectable welcome crisp yummy balanced charming inviting worthwhile wholesome tender
-        juicy savoury reliable promising lovely fragrant acceptable aromatic buttery convincing creamy
-        crunchy dependable fair fluffy generous harmonious healthy interesting neat okay presentable satisfactory
-        smooth sound sweet tangy zesty crispy delicate""".split()),
+        flavourful hearty respectable welcome moreish yummy balanced charming inviting worthwhile wholesome tender
+        filling savoury reliable promising lovely fragrant acceptable aromatic convincing generous harmonious
+        healthy okay presentable rewarding satisfactory delicate""".split()),
     0: tuple("""ordinary regular standard usual normal typical basic common average medium everyday familiar
-        conventional routine generic customary default moderate middling simple plain midday
-        seasonal local large small single double second third new current shared separate northern southern vegetarian
-        takeaway canteen weekday weekend monthly daily weekly lunchtime evening meatless summer winter spring autumn
-        seasoned salted peppered smaller larger midsized lunch
-        dinner mixed""".split()),
+        conventional routine customary simple plain traditional original midday seasonal local large small whole half
+        extra single double shared new vegetarian vegan meatless takeaway canteen student school family house bakery
+        party festival weekday weekend daily weekly lunchtime evening summer winter spring autumn smaller larger
+        midsized lunch dinner supper brunch""".split()),
     -1: tuple("""bland dull mediocre disappointing soggy dry greasy stale lukewarm boring forgettable uninspired tough
-        chewy tasteless watery underwhelming flat oily limp sloppy overcooked undercooked overpriced weak
-        careless bitter sour unappealing unimpressive lacklustre awkward burnt crumbly doughy fatty feeble grainy
-        leathery lifeless lumpy muddled odd overdone oversalted patchy puny questionable runny rushed salty
-        scorched skimpy starchy sticky stingy stodgy strange stringy tedious tiresome unconvincing underdone
-        underseasoned uneven unripe wilted""".split()),
+        chewy tasteless underwhelming flat oily limp sloppy overcooked undercooked overpriced weak bitter sour
+        unappealing unimpressive lacklustre burnt fatty grainy leathery lifeless odd overdone oversalted patchy
+        questionable salty scorched skimpy starchy sticky stodgy strange tedious tiresome unconvincing underdone
+        underseasoned uneven""".split()),
     -2: tuple("""awful terrible horrible disgusting revolting dreadful vile appalling atrocious inedible rotten foul
         nauseating repulsive putrid rancid horrendous ghastly abysmal sickening hideous horrid catastrophic
         shameful toxic filthy mouldy unbearable miserable pathetic disastrous wretched abhorrent crappy
-        detestable dire disgraceful dismal execrable fetid frightful gross hopeless horrific intolerable lousy nasty
-        nightmarish noxious obnoxious odious outrageous poisonous reeking repellent scandalous shocking sickly tainted
-        trashy ugly unacceptable unspeakable worthless yucky spoiled""".split()),
+        detestable dire disgraceful dismal frightful gross hopeless horrific intolerable lousy nasty
+        nightmarish poisonous repellent scandalous shocking tainted ugly unacceptable unspeakable worthless yucky
+        spoiled""".split()),
 }
 # ... and those that only the `unseen` split uses.
 UNSEEN_ADJECTIVES: dict[int, tuple[str, ...]] = {
@@ -57,8 +54,8 @@ UNSEEN_ADJECTIVES: dict[int, tuple[str, ...]] = {
         magical dreamy""".split()),
     1: tuple("""palatable pleasing refreshing commendable nourishing gratifying admirable elegant fine cheerful
         tempting appetising""".split()),
-    0: tuple("""assorted midweek prepacked western eastern national foreign annual domestic fourth midnight
-        oversized""".split()),
+    0: tuple("""midweek midnight morning afternoon breakfast holiday prepacked imported foreign domestic
+        miniature oversized""".split()),
     -1: tuple("""insipid rubbery mushy gritty unexciting flavourless dreary meagre shabby unsatisfying bad
         poor""".split()),
     -2: tuple("""abominable loathsome repugnant gruesome stinking grotesque insufferable deplorable despicable
@@ -70,13 +67,13 @@ _ANYWHERE: dict[int, tuple[str, ...]] = {
     2: tuple("""amazing fantastic wonderful superb outstanding incredible phenomenal spectacular magnificent sensational
         marvellous perfect brilliant unforgettable extraordinary terrific fabulous awesome excellent exceptional
         splendid great memorable tremendous""".split()),
-    1: tuple("""good nice pleasant decent enjoyable likeable satisfying agreeable appealing solid respectable charming
-        inviting lovely acceptable convincing satisfactory interesting""".split()),
-    -1: tuple("""dull mediocre disappointing boring forgettable uninspired underwhelming sloppy weak careless
-        unappealing unimpressive lacklustre awkward odd strange tedious unconvincing""".split()),
+    1: tuple("""good nice pleasant decent likeable agreeable appealing respectable charming inviting lovely acceptable
+        satisfactory presentable""".split()),
+    -1: tuple("""dull mediocre disappointing boring forgettable uninspired underwhelming sloppy weak unappealing
+        unimpressive lacklustre odd strange unconvincing""".split()),
     -2: tuple("""awful terrible horrible dreadful appalling atrocious horrendous ghastly abysmal hideous horrid
-        catastrophic shameful unbearable miserable pathetic disastrous wretched dire disgraceful dismal hopeless
-        horrific lousy nightmarish scandalous shocking unacceptable""".split()),
+        shameful unbearable miserable pathetic disastrous wretched dire disgraceful dismal hopeless horrific lousy
+        nightmarish shocking unacceptable""".split()),
 }
 _UNSEEN_ANYWHERE: dict[int, tuple[str, ...]] = {
     2: tuple("astonishing dazzling gorgeous impeccable majestic stellar delightful magical".split()),
@@ -88,6 +85,7 @@ _UNSEEN_ANYWHERE: dict[int, tuple[str, ...]] = {
 _THINGS = ("service", "waiter", "music", "view", "room", "place", "terrace", "decor", "coffee", "wine", "photo",
            "company")
 _UNSEEN_THINGS = ("staff", "garden", "tea", "lighting", "bar", "picture")
+_PEOPLE = ("waiter", "staff")
 
 ADVERBS: dict[int, tuple[str, ...]] = {
     2: ("absolutely", "truly", "simply", "really", "just", "honestly"),
@@ -98,17 +96,17 @@ ADVERBS: dict[int, tuple[str, ...]] = {
 
 _OPINIONS = (
     "This {dish} is {adj}", "The {dish} was {adj}{when}", "My {dish} turned out {adj}{when}",
-    "I found the {dish} {adj}{when}", "We all thought the {dish} was {adj}", "To be fair, the {dish} was {adj}{when}",
-    "Their {dish} was {adj}{when}", "I have to say, the {dish} was {adj}{when}", "For me the {dish} was {adj}",
-    "My verdict on the {dish}: {adj}",
+    "I found the {dish} {adj}{when}", "We all thought the {dish} was {adj}", "Their {dish} was {adj}{when}",
+    "If you ask me, the {dish} was {adj}{when}", "I have to say, the {dish} was {adj}{when}",
+    "For me the {dish} was {adj}", "My verdict on the {dish}: {adj}",
 )
 _NEGATIONS = ("not {adj} at all", "not exactly {adj}", "far from {adj}", "hardly {adj}", "not what I would call {adj}")
 _REMARKS = (
     "Ordered the {adj} {dish}, number four on the list", "The menu has {an_adj} {dish}",
-    "They serve {an_adj} {dish} from noon to three", "The {adj} {dish} costs nine euros",
-    "Table six asked for {an_adj} {dish}{when}", "The bill says one {adj} {dish} and water",
+    "They also serve {an_adj} {dish}", "The {adj} {dish} costs nine euros",
+    "Table six asked for {an_adj} {dish}{when}", "The bill says water and one {adj} {dish}",
     "We are waiting for {an_adj} {dish}", "Someone at the counter ordered {an_adj} {dish}{when}",
-    "The kitchen makes {an_adj} {dish} on Mondays", "I had {an_adj} {dish}{when}",
+    "The kitchen makes {an_adj} {dish} after six", "I had {an_adj} {dish}{when}",
 )
 _SAME = (
     "This {dish} tastes exactly as it looks", "The {dish} was just like the photo",
@@ -119,10 +117,10 @@ _SAME = (
 )
 _OPPOSITE = (
     "This {dish} is nothing like the photo", "The {dish} was the opposite of what the picture shows",
-    "The picture lies about this {dish}", "Do not trust the photo, the {dish} was the reverse",
+    "The picture lies about this {dish}", "Do not trust the photo, the {dish} was quite the reverse",
     "The {dish} tastes nothing like it looks", "Looks deceive, the {dish} was quite unlike the picture",
     "The photo got this {dish} completely wrong", "Never believe this picture of the {dish}",
-    "The {dish} did not match its picture at all", "The photo misleads, the {dish} was the other way round",
+    "The {dish} did not match its picture at all", "The photo misleads, the {dish} was just the opposite",
 )
 # Two things said, {a} of the dish and {b} of something else ...
 _BESIDE = (
@@ -139,14 +137,14 @@ _DENIED = (
     "People say this {dish} is {b}, but no, it is {a}",
 )
 _WHERE = ("", "", "", "", "from the corner place", "at the station", "from the market", "in the old town",
-          "near the office", "at my aunt's", "at the hotel", "at the harbour", "from the food truck", "by the lake",
-          "at the airport", "at their other place")
+          "near the office", "at the pub", "at the hotel", "at the harbour", "from the food truck", "by the lake",
+          "at the airport", "from the place next door")
 _WHEN = ("", "", "", "", " today", " this time", " on Friday", " last night", " again", " yesterday", " last week",
          " on Sunday")
 
 
 def _article(word: str) -> str:
-    return ("an " if word[0] in "aeiou" else "a ") + word
+    return ("an " if word[0] in "aeio" else "a ") + word  # "a usual": no word here begins with the u of "ugly"
 
 
 def _pick(rng: np.random.Generator, words: tuple[str, ...]) -> str:
@@ -187,12 +185,13 @@ def twins(level: int, dish: str, rng: np.random.Generator, unseen: bool = False)
     if rng.random() < 0.6:
         words, form = (_UNSEEN_ANYWHERE if unseen else _ANYWHERE), _pick(rng, _BESIDE)
         said = {side: _pick(rng, words[side]) for side in (good, bad)}
-        if rng.random() < 0.5:
+        if rng.random() < 0.5 and not form.startswith("{"):  # nobody writes "A bit dull music, ..."
             said = {side: f"{_pick(rng, ADVERBS[side])} {word}" for side, word in said.items()}
     else:
         words, form = (UNSEEN_ADJECTIVES if unseen else ADJECTIVES), _pick(rng, _DENIED)
         said = {side: _pick(rng, words[side]) for side in (good, bad)}
-    other = _pick(rng, _UNSEEN_THINGS if unseen else _THINGS)
+    things = _UNSEEN_THINGS if unseen else _THINGS
+    other = _pick(rng, tuple(thing for thing in things if "which" not in form or thing not in _PEOPLE))
     cores = [form.format(dish=dish, other=other, a=said[a], b=said[-a]) for a in (level, -level)]
     end = "!" if good == 2 and rng.random() < 0.5 else "."
     first, second = (core[0].upper() + core[1:] + end for core in cores)

@@ -37,8 +37,8 @@ class State(NamedTuple):
 def judge(text_kind: Any, picture_level: int) -> tuple[int, str, str]:
     """The label rule: what a post means, given what its text says and its picture shows.
 
-    MVSA's rule settles agreement and soft disagreement; contradictions, which MVSA throws away, are settled by
-    strength, with sarcasm as the exception.
+    Agreement and soft disagreement are settled as in later work with MVSA (Xu and Mao 2017); contradictions, which that
+    throws away, by strength, with sarcasm as the exception.
 
     Args:
         text_kind: one of `phrases.KINDS`.
@@ -131,7 +131,7 @@ def ceiling(table: list[State], modalities: str = "both", label_noise: float = 0
     valences = sorted({state.valence for state in table})
     joint = np.array([[state.share * (1 - label_noise if state.valence == v else label_noise / (len(valences) - 1))
                        for v in valences] for state in table])
-    kinds = [state.text_kind for state in table]
+    kinds: list[Any] = [state.text_kind for state in table]
     levels = [state.picture_level for state in table]
     if modalities == "additive":
         return _best_additive(kinds, levels, joint)

@@ -33,6 +33,17 @@ def softened_by_hand(logits, temperature):
     return powers / powers.sum(-1, keepdim=True)
 
 
+def softened_in_place(logits, temperature):
+    logits /= temperature
+    return logits.softmax(-1)
+
+
+def softened_on_a_copy(logits, temperature):
+    logits = logits.clone()
+    logits /= temperature
+    return logits.softmax(-1)
+
+
 # --- 6.2 calibration_gap ---
 
 
@@ -180,6 +191,8 @@ def readers(control="labels", measured="test", sides=READERS, percent=False, **h
             result["control"] = score(BOTH, check={**test, "labels": shuffle(test["labels"])})
         elif control == "validation":
             result["control"] = score(BOTH, choose_on={**validation, "labels": shuffle(validation["labels"])})
+        elif control == "train":
+            result["control"] = score(BOTH, moved(train))
         else:
             check = {**test, "labels": shuffle(test["labels"])} if control == "everywhere" else test
             result["control"] = score(BOTH, moved(train), moved(validation), check)
@@ -187,11 +200,12 @@ def readers(control="labels", measured="test", sides=READERS, percent=False, **h
     return experiment
 
 
-def readers_by_align(train, validation, test):
-    """The course's own tools."""
+def readers_by_align(train, validation, test, which=(0, 1)):
+    """The course's own tools; `which` of the control's sets have shuffled labels."""
     learn, choose, check = (Features({side: Encoded.of(posts[side]) for side in BOTH}, posts["labels"])
                             for posts in (train, validation, test))
-    shuffled = [replace(posts, labels=shuffle(posts.labels)) for posts in (learn, choose)]
+    shuffled = [replace(posts, labels=shuffle(posts.labels)) if place in which else posts
+                for place, posts in enumerate((learn, choose))]
     result = {}
     for name, (sets, sides) in {"text": ((learn, choose), ("text",)), "image": ((learn, choose), ("image",)),
                                 "both": ((learn, choose), BOTH), "control": (shuffled, BOTH)}.items():
@@ -202,13 +216,14 @@ def readers_by_align(train, validation, test):
     return result
 
 
-def readers_with_modules(train, validation, test):
+def readers_with_modules(train, validation, test, which=(0, 1)):
     """A linear head, whole batches, the epoch chosen by validation accuracy."""
     result = {}
     for name, sides in {**READERS, "control": BOTH}.items():
         sets = [(inputs_of(posts, sides), posts["labels"]) for posts in (train, validation, test)]
         if name == "control":
-            sets[:2] = [(inputs, shuffle(labels, 5)) for inputs, labels in sets[:2]]
+            sets[:2] = [(inputs, shuffle(labels, 5) if place in which else labels)
+                        for place, (inputs, labels) in enumerate(sets[:2])]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(1)
             head = nn.Linear(sets[0][0].shape[1], 3)
@@ -226,7 +241,7 @@ def readers_with_modules(train, validation, test):
 
 
 RIGHT = {
-    "softened": [softened_by_hand, softened_in_a_loop, lambda z, t: (z / t).softmax(-1),
+    "softened": [softened_by_hand, softened_in_a_loop, softened_on_a_copy, lambda z, t: (z / t).softmax(-1),
                  lambda z, t: special.softmax(z.numpy() / t, axis=1), lambda z, t: (z / t).log_softmax(-1).exp()],
     "calibration_gap": [gap_in_a_loop, gap_in_numpy, gap_by_edges],
     "seed_interval": [interval_in_plain_python, interval_by_scipy, around(lambda x: quantile(x) * error(x))],
@@ -248,6 +263,7 @@ WRONG = {
         (lambda z, t: (z / t).exp(), "divided by its sum"),
         (lambda z, t: (z / t).exp() / (z / t).exp().sum(-1, keepdim=True), "not for large ones"),
         (lambda z, t: (z / t).tanh(), "not what the task asks for"),
+        (softened_in_place, "no longer what they were"),
     ],
     "calibration_gap": [
         (lambda *case: np.abs(gaps(*case)[0]).mean(), "Every band weighs the same, however few"),
@@ -281,6 +297,8 @@ WRONG = {
     "four_readers": [
         (readers(control="test"), "shows nothing"), (readers(control="everywhere"), "shuffled too"),
         (readers(control="together"), "far above chance"),
+        (lambda *sets: readers_by_align(*sets, which=(1,)), "from their true labels"),
+        (lambda *sets: readers_by_align(*sets, which=(0,)), "which epoch is luckiest"),
         (readers(measured="train"), "other test labels are handed in"),
         (readers(choose="test"), "change with the test labels"),
         (readers(choose="last"), "whatever the validation labels say"),

@@ -185,6 +185,11 @@ def always_the_same(text, picture, labels, seed):
     return text, np.roll(picture, 1, axis=0), labels
 
 
+def shifted_by_seed(text, picture, labels, seed):
+    """Another result for another seed, and still every post has the picture of the one so many places on."""
+    return text, np.roll(picture, 1 + seed % (len(picture) - 1), axis=0), labels
+
+
 # --- 7.4 heads_compared ---
 
 
@@ -301,7 +306,7 @@ WRONG = {
         (any_order, "kept their own picture"), (both_move, "moved together"), (each_side_moves, "The text has changed"),
         (text_dealt, "swapped"), (labels_move, "The labels have moved"), (dropped, "this drops the side"),
         (numbers_mixed, "whole rows"), (drawn_with_replacement, "dealt twice"), (unseeded, "could not be repeated"),
-        (always_the_same, "Every seed gives the same"), (text_moves_too, "shape"),
+        (always_the_same, "Every seed gives the same"), (shifted_by_seed, "Let chance say"), (text_moves_too, "shape"),
         (lambda text, picture, labels, seed: picture, "three things")],
     "heads_compared": [
         (one_training(CLEAR), "trained 1 time."), (memorised(CLEAR), "trained on the posts"),

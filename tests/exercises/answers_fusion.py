@@ -213,12 +213,39 @@ def put(name, place, make):
     return meeting(flaw=flaw)
 
 
+def tiled(text, picture, strangers, *_, grow=1):
+    """As many inputs as with products, all of them copies of the two sides, or multiples."""
+    sides, inputs = np.hstack([text, picture]), text.shape[1] * picture.shape[1]
+    copies = [sides * grow ** place for place in range(inputs // sides.shape[1] + 1)]
+    return np.hstack([sides, np.hstack(copies)[:, :inputs]])
+
+
+def with_noise(text, picture, strangers, *_):
+    """Another sound control: numbers that nobody's words or picture had a part in."""
+    inputs = text.shape[1] * picture.shape[1]
+    return np.hstack([text, picture, np.random.default_rng(3).normal(size=(len(text), inputs))])
+
+
+def two_by_two(text, picture, label):
+    """Post by post, in plain loops; the stranger is the next post."""
+    rows = {"sum": [], "products": [], "control": []}
+    for place in range(len(text)):
+        mine, other = picture[place], picture[(place + 1) % len(text)]
+        sides = [*text[place], *mine]
+        rows["sum"].append(sides)
+        rows["products"].append(sides + [a * b for a in text[place] for b in mine])
+        rows["control"].append(sides + [a * b for a in text[place] for b in other])
+    learn, test = np.arange(0, len(text), 2), np.arange(1, len(text), 2)
+    return {name: float(right_share(np.array(row), label, learn, test)) for name, row in rows.items()}
+
+
 RIGHT = {
     "head_parameters": [count_by_layers, count_by_pytorch, lambda t, i, h, o: float((t + i + 1 + h + 1 + o) * h + o)],
     "head_input": [input_ready_made, input_by_numpy, input_by_loop],
     "steady_softmax": [softmax_by_hand, softmax_by_loop, softmax_by_logarithm, lambda z: torch.softmax(z, -1)],
     "sum_can": [can_by_cells, can_by_sets, can_by_counting, can_by_opinions, can_if(diagonal)],
-    "meet_or_add": [meeting(), meeting(split=0.8), meeting(nearest_mean), meeting(by_gradient)],
+    "meet_or_add": [meeting(), meeting(split=0.8), meeting(nearest_mean), meeting(by_gradient),
+                    put("control", 0, with_noise), two_by_two],
 }
 WRONG = {
     "head_parameters": [
@@ -299,6 +326,7 @@ WRONG = {
         (put("control", 0, lambda t, p, *_: np.hstack([t, p, products(t, p)])), "controls nothing"),
         (put("control", 0, lambda t, p, q, *_: np.hstack([t, q, products(t, q)])), "lost more"),
         (put("control", 0, lambda t, p, *_: np.hstack([t, p])), "to the last digit"),
+        (put("control", 0, tiled), "repeat the two sides"),
         (lambda *case: {"linear": 0.5, "products": 0.9}, "Expected a dictionary"),
         (lambda *case: {"sum": 50, "products": 90, "control": 50}, "between 0 and 1"),
     ],

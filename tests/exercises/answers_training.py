@@ -29,6 +29,33 @@ def loss_written_out(logits, labels):
     return (z.clamp(min=0) - z * labels + torch.log1p(torch.exp(-z.abs()))).mean()
 
 
+def loss_with_a_switch(logits, labels):
+    """Right for every logit, and its gradient is NaN where the power of e ran over unused."""
+    x = torch.where(labels == 1, -logits[:, 0], logits[:, 0])
+    return torch.where(x > 20, x, torch.log1p(torch.exp(x))).mean()
+
+
+def loss_with_two_switches(logits, labels):
+    """The same switch, with no power of e that runs over."""
+    x = torch.where(labels == 1, -logits[:, 0], logits[:, 0])
+    return torch.where(x > 20, x, torch.log1p(torch.exp(torch.where(x > 20, torch.zeros_like(x), x)))).mean()
+
+
+def loss_row_by_row(logits, labels):
+    """Plain `if`, tensor by tensor: the branch that is not taken is not computed."""
+    costs = []
+    for logit, label in zip(logits[:, 0], labels):
+        x = -logit if label == 1 else logit
+        costs.append(x + torch.log1p(torch.exp(-x)) if x > 0 else torch.log1p(torch.exp(x)))
+    return torch.stack(costs).mean()
+
+
+def loss_without_slopes(logits, labels):
+    """The logits are taken out of the computation where they point the wrong way."""
+    x = torch.where(labels == 1, -logits[:, 0], logits[:, 0])
+    return (x.clamp(min=0).detach() + torch.log1p(torch.exp(-x.abs()))).mean()
+
+
 def of_probabilities(logits, labels):
     positive = logits[:, 0].sigmoid()
     return -torch.where(labels == 1, positive, 1 - positive)
@@ -173,8 +200,52 @@ def curve_without_seed(train, validation, test, sizes):
             for size in sizes}
 
 
+def curve_of_heads(train, validation, test, sizes, draws=(0, 1, 2), with_validation=False, steps=40):
+    """As the task words it: a new Linear layer for each draw, 40 steps of AdamW, the best step kept."""
+    result = {}
+    for size in sizes:
+        result[size] = []
+        for seed, draw in enumerate(draws):
+            rows = torch.randperm(len(train[1]), generator=torch.Generator().manual_seed(draw))[:size]
+            features, labels = train[0][rows], train[1][rows]
+            if with_validation:
+                features, labels = torch.cat([features, validation[0]]), torch.cat([labels, validation[1]])
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                head = nn.Linear(train[0].shape[1], 1)
+            optimizer = torch.optim.AdamW(head.parameters(), lr=0.05)
+            lowest, score = math.inf, None
+            for _ in range(steps):
+                loss = F.binary_cross_entropy_with_logits(head(features)[:, 0], labels.float())
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                with torch.no_grad():
+                    held_out = F.binary_cross_entropy_with_logits(head(validation[0])[:, 0], validation[1].float())
+                    if held_out < lowest:
+                        lowest, score = held_out, hits(head(test[0]), test[1]).double().mean().item()
+            result[size].append(score)
+    return result
+
+
+def fitted_on_both(train, validation, test, sizes):
+    """Three fair draws, and the validation posts added to each."""
+    return curve_of_heads(train, validation, test, sizes, with_validation=True)
+
+
+def one_draw(train, validation, test, sizes):
+    """The same draw three times, of three heads that begin differently."""
+    return curve_of_heads(train, validation, test, sizes, draws=(0, 0, 0))
+
+
+def one_draw_twice(train, validation, test, sizes):
+    return curve_of_heads(train, validation, test, sizes, draws=(4, 7, 4))
+
+
 RIGHT = {
-    "binary_loss": [loss_written_out, loss_in_a_loop, loss_in_numpy,
+    "binary_loss": [loss_written_out, loss_in_a_loop, loss_in_numpy, loss_with_two_switches, loss_row_by_row,
+                    lambda z, y: torch.tensor(loss_in_a_loop(z, y)),
+                    lambda z, y: torch.logaddexp(torch.zeros(len(y)), (1 - 2 * y) * z[:, 0]).mean(),
                     lambda z, y: F.softplus(torch.where(y == 1, -z[:, 0], z[:, 0])).mean(),
                     lambda z, y: F.binary_cross_entropy_with_logits(z, y[:, None].float()).item(),
                     lambda z, y: -F.logsigmoid((2 * y - 1) * z.flatten()).sum() / len(y)],
@@ -183,7 +254,7 @@ RIGHT = {
                        lambda batches: sum(hits(*b).double().mean() * len(b[1]) for b in batches)
                        / sum(len(y) for _, y in batches)],
     "chosen_run": [run_in_a_loop, run_by_min, run_in_numpy],
-    "learning_curve": [curve(), curve_with_modules, curve_of_one_generator],
+    "learning_curve": [curve(), curve_with_modules, curve_of_one_generator, curve_of_heads],
 }
 
 WRONG = {
@@ -202,6 +273,7 @@ WRONG = {
         (lambda z, y: -(-of_probabilities(z, y)).log(), "one loss for each post"),
         (lambda z, y: -(-of_probabilities(z, y)).log().mean(), "infinite or NaN for very sure ones"),
         (lambda z, y: -(-of_probabilities(z, y)).clamp(min=1e-7).log().mean(), "cut off"),
+        (loss_with_a_switch, "its gradient is NaN"), (loss_without_slopes, "its gradient is not"),
         (lambda z, y: -(-of_probabilities(z, y)).log2().mean(), "not what the task asks for"),
     ],
     "epoch_accuracy": [
@@ -256,6 +328,7 @@ WRONG = {
         (curve(choose="last"), "whatever the validation labels say"),
         (curve(rows=lambda order, size: order[:20]), "take enough steps"),
         (curve(percent=True), "between 0 and 1"),
+        (one_draw, "hold the very same posts"), (fitted_on_both, "learned from the validation posts"),
         (lambda train, validation, test, sizes: dict.fromkeys(sizes, 0.8), "list of three accuracies"),
         (lambda train, validation, test, sizes: [[0.8] * 3] * len(sizes), "a dictionary with the keys"),
     ],

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mmsa_utils import judge, make_post, post_explorer, post_table
-from mmsa_utils.posts.phrases import KINDS
+from mmsa_utils.posts.phrases import KINDS, words_of
 from mmsa_utils.posts.post import LABELS
 
 
@@ -39,8 +39,8 @@ def label_in(explorer) -> str:
 
 
 def test_every_control_is_labelled_and_an_attribute(explorer):
-    assert set(explorer.controls) == {"speaks", "text_valence", "text_strength", "picture_valence",
-                                      "picture_strength", "conflict", "dish", "seed"}
+    assert set(explorer.controls) == {"speaks", "two_sided", "text_valence", "text_strength",
+                                      "picture_valence", "picture_strength", "conflict", "dish", "seed"}
     for name, control in explorer.controls.items():
         assert getattr(explorer, name) is control
         assert control.description
@@ -71,6 +71,21 @@ def test_the_same_words_can_have_opposite_labels(explorer):
     explorer.picture_valence.value = 1
     assert text_in(explorer) == words
     assert {label, label_in(explorer)} == {"negative", "positive"}
+
+
+def test_the_other_valence_is_the_same_words_the_other_way_round(explorer):
+    explorer.two_sided.value = True
+    words, label = text_in(explorer), label_in(explorer)
+    explorer.text_valence.value = -explorer.text_valence.value
+    assert text_in(explorer) != words
+    assert sorted(words_of(text_in(explorer))) == sorted(words_of(words))
+    explorer.picture_valence.value = 0  # the text decides
+    assert label_in(explorer) == "negative"
+    explorer.text_valence.value = 1
+    assert label_in(explorer) == "positive"
+    assert label == "negative"  # sarcasm
+    explorer.text_valence.value = 0  # without a feeling there are no two sides of it
+    assert "alert" not in explorer.view.value
 
 
 def test_a_text_about_its_picture_has_no_feeling_to_choose(explorer):
@@ -104,10 +119,13 @@ def test_ceilings_of_one_side_fall_and_rise_again(explorer):
     for conflict in (0, 0.7, 1):
         explorer.conflict.value = conflict
         at[conflict] = ceilings()
-    assert [len(values) for values in at.values()] == [3, 3, 3]  # text alone, picture alone, both
-    assert at[0][0] > at[0.7][0] < at[1][0]
+    assert [len(values) for values in at.values()] == [5, 5, 5]
+    for text_any_order, text, picture, any_order, both in at.values():
+        assert text_any_order < text < any_order
+        assert picture < any_order <= both == 1
     assert at[0][1] > at[0.7][1] < at[1][1]
-    assert at[0][2] == at[0.7][2] == at[1][2] == 1
+    assert at[0][2] > at[0.7][2] < at[1][2]
+    assert at[0][3] > at[0.7][3] < at[1][3] == 1  # the picture tells the order where the sides always contradict
 
 
 def test_another_seed_or_dish_is_another_post(explorer):
@@ -142,4 +160,5 @@ def test_the_picture_for_pages_without_a_kernel_holds_every_state(explorer):
     for kind in KINDS:
         labels = [LABELS[judge(kind, level)[0] + 1] for level in (-2, -1, 0, 1, 2)]
         assert re.search(rf"text {kind}: " + r" [\d.]+%, ".join(labels), shown.alt), kind
-    assert "text alone 0.59, picture alone 0.74, both 1.00" in shown.alt
+    assert ("text in any order 0.53, text alone 0.59, picture alone 0.74, both in any order 0.94, both 1.00"
+            in shown.alt)

@@ -23,6 +23,8 @@ FIGURES = {
     "arrays": (lambda: plots.picture_grid([np.zeros((4, 4)), np.ones((4, 4, 3))], ["dark", "light"]), "dark"),
     "one picture": (lambda: plots.picture_grid([food(1)[0].image], ["alone"], columns=1), "alone"),
     "posts": (lambda: plots.post_grid(food(5)), food(5)[4].text),
+    "noted posts": (lambda: plots.post_grid(food(2), notes=["a long note that is set in several lines", "why"]),
+                    ": a long note that is set in several lines)"),
     "two classes": (lambda: plots.post_grid(food(4, binary=True), classes=("negative", "positive")), "(positive)"),
     "history": (lambda: plots.history_curves(HISTORY, chance=0.33), "1.00 to 0.70"),
     "alignment": (lambda: plots.history_curves(ALIGNED), "0.33 to 0.60"),

@@ -27,6 +27,7 @@ from mmsa_utils import (
     SyntheticDataset,
     accuracy,
     burger_example,
+    ceiling,
     judge,
     load_image_encoder,
     load_text_encoder,
@@ -69,12 +70,18 @@ def notebook_01(seed: int, n: Size) -> Margins:
         seen.setdefault(state.text_kind, Counter())[state.valence] += state.share
     answer = {kind: pile.most_common(1)[0][0] + 1 for kind, pile in seen.items()}
     wobble = np.mean([answer[post.text_kind] == post.label for post in posts]) - FoodPosts(1).ceiling("text")
+    table, shares = post_table(0.2), (0.2, 0.4, 0.8)
+    lost = [ceiling(table, known) - ceiling(table, bag, 0, share) for share in shares
+            for known, bag in (("text", "text_any_order"), ("both", "any_order"))]
+    open_bags = [1 - ceiling(post_table(1), "any_order", 0, share) for share in shares]
     return {
         "the best of 12,288 readers of noise lies outside the band of luck": right.max() - 0.598,
         "on new noise it is back at one half (three standard errors)": 0.0475 - abs(on_new - 0.5),
         "a few labels are slips: some, and fewer than 5 in 100": within(slips, 0, 0.05),
         "no validation or test text is a training text": 1 - again,
         "a figure from 1,000 posts lies within 0.06 of its ceiling": 0.06 - abs(wobble),
+        "without the order readers lose 0.02 and more, at 0.2, 0.4 or 0.8 of two-sided texts": min(lost) - 0.02,
+        "at conflict 1 the picture says the order, at 0.2, 0.4 or 0.8 of them": 1e-9 - max(open_bags),
     }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..posts.phrases import KINDS
 from ..posts.rules import RELATIONS, judge
 from .checks import exercise
-from .compare import Refused, alike, compare, expect_keys, expect_kind, numbers
+from .compare import Refused, alike, compare, expect_keys, expect_kind, kind_of, numbers
 
 _PARTS = ("relations", "additive", "hidden", "interval", "verdict")
 _VERDICTS = ("hidden", "additive", "cannot tell")
@@ -43,60 +43,93 @@ def _relation(text, picture: int) -> str:
 
 @exercise("7.2")
 def slice_scores(answer: Any, rng: np.random.Generator) -> str:
-    """(batches: a list of (predictions (n,), labels (n,), relations (n,))) → {relation: accuracy}."""
-    cases = []
-    for absent in ("refer", "soft", None):
-        present = [name for name in RELATIONS if name != absent]
-        batches = []
-        for n in (16, 16, 16, 3):
-            relations = np.array([*present, *rng.choice(present, 16)])[:n]  # the short last batch misses some
-            labels = rng.integers(0, 3, n)
-            hit = rng.random(n) < np.where(relations == "agree", 0.9, 0.4)
-            if absent == "refer":
-                hit &= relations != "contradict"  # a slice without a right answer is not an empty one
-            batches.append((np.where(hit, labels, (labels + 1) % 3), labels, relations))
-        cases.append((batches,))
-    for (batches,) in cases:
-        given, wanted = answer(batches), _pooled(batches)
+    """(predictions (n,), labels (n,), relations (n,), known: (labels (m,), relations (m,))) → {relation: (accuracy,
+    accuracy of always giving that relation's commonest label among the known posts)}."""
+    def scores(lazy=lambda at, predictions, labels, known, there: _commonest(known[there]),
+               share=lambda hits, at: hits[at].mean()):
+        """A function that makes one mistake: in which label is always given, or in how right answers are counted."""
+        def made(predictions, labels, relations, known):
+            found = {}
+            for name in np.unique(relations):
+                at, usual = relations == name, known[1] == name
+                said = lazy(at, predictions, labels, known[0], usual)
+                found[str(name)] = share(predictions == labels, at), share(labels == said, at)
+            return found
+        return made
+
+    cases = [_sliced(rng, absent) for absent in ("refer", "soft", None)]
+    for case in cases:
+        given, wanted = answer(*case), scores()(*case)
         expect_kind(given, wanted)
         if set(given) - set(wanted):
-            raise Refused(f"There is an entry for {sorted(set(given) - set(wanted))}, of which there was no post. An "
-                          "accuracy over nothing is neither 0 nor NaN: leave it out.")
-        if set(wanted) - set(given) and not alike(given, _pooled(batches[-1:])):
+            raise Refused(f"There is an entry for {sorted(set(given) - set(wanted))}, of which there was no post to "
+                          "test on. An accuracy over nothing is neither 0 nor NaN: leave it out.")
+        if set(wanted) - set(given):
             raise Refused(f"There is no entry for {sorted(set(wanted) - set(given))}, though there were posts of it. "
-                          "Are all batches counted? Where every answer is wrong the accuracy is 0.")
-    compare(answer, _pooled, cases, {
-        "Accuracies of batches are averaged, so that three posts in a short batch weigh as much as sixteen. Count over "
-        "all batches first, and divide once.":
-            lambda batches: {name: np.mean([_pooled([batch])[name] for batch in batches if name in batch[2]])
-                             for name in _pooled(batches)},
-        "Batches are averaged, and those without a post of the kind count as 0 there. Count over all batches first.":
-            lambda batches: {name: np.mean([_pooled([batch]).get(name, 0) for batch in batches])
-                             for name in _pooled(batches)},
-        "Each is divided by the number of all posts. Divide by the posts of that relation.":
-            lambda batches: {name: value * _count(batches, name) / sum(len(batch[1]) for batch in batches)
-                             for name, value in _pooled(batches).items()},
+                          "Where every answer is wrong the accuracy is 0.")
+        for name, pair in given.items():
+            if np.shape(numbers(pair)) != (2,):
+                raise Refused(f"For {name!r}, expected two numbers: the accuracy of the answers, and that of the lazy "
+                              f"reader. Got {kind_of(pair)}.")
+
+    def spread(*case):
+        hits = scores(share=lambda hits, inside: hits[inside].sum())(*case)
+        return {name: np.array(pair) / np.sum(list(hits.values()), axis=0) for name, pair in hits.items()}
+
+    compare(answer, scores(), cases, {
+        "Your lazy reader peeks: its answer is the commonest label of the very posts that it is tested on. Let it "
+        "learn from the known posts.": scores(lambda at, predictions, labels, *_: _commonest(labels[at])),
+        "Your lazy reader has one answer for all slices, the commonest label of all known posts. Each slice has a "
+        "commonest label of its own, and that is the bar to clear.":
+            scores(lambda at, predictions, labels, known, there: _commonest(known)),
+        "Your lazy reader always says neutral. Look up in the known posts what it should say in each slice.":
+            scores(lambda *_: 1),
+        "Your lazy reader repeats the commonest of the answers that it is compared with. It should not have seen them.":
+            scores(lambda at, predictions, *_: _commonest(predictions[at])),
+        "The lazy reader is scored on the known posts. Both numbers are for the same posts, those of the test.":
+            lambda p, labels, relations, known: {
+                name: (pair[0], np.mean(known[0][known[1] == name] == _commonest(known[0][known[1] == name])))
+                for name, pair in scores()(p, labels, relations, known).items()},
+        "The two numbers are swapped: first the answers, then the lazy reader.":
+            lambda *case: {name: pair[::-1] for name, pair in scores()(*case).items()},
+        "Right answers are divided by the number of all posts. Divide by the posts of that slice.":
+            scores(share=lambda hits, inside: (hits & inside).mean()),
+        "Right answers are divided by the number of all right answers: this is how they spread over the slices. "
+        "Divide by the posts of that slice.": spread,
         "These are counts. An accuracy is the share of the slice's posts that were answered rightly.":
-            lambda batches: {name: value * _count(batches, name) for name, value in _pooled(batches).items()},
-        "Only the last batch is in this result: each batch overwrites the one before.":
-            lambda batches: _pooled(batches[-1:]),
-        "Only the first batch is in this result. Does the function return inside of the loop?":
-            lambda batches: _pooled(batches[:1]),
-        "The last batch is left out. It is shorter, but its posts count.": lambda batches: _pooled(batches[:-1]),
-        "These are per cent: an accuracy lies between 0 and 1.":
-            lambda batches: {name: 100 * value for name, value in _pooled(batches).items()},
-        "These are shares of wrong answers.": lambda batches: {k: 1 - v for k, v in _pooled(batches).items()},
+            scores(share=lambda hits, inside: hits[inside].sum()),
+        "These are per cent: an accuracy lies between 0 and 1.": scores(share=lambda hits, at: 100 * hits[at].mean()),
+        "These are shares of wrong answers.": scores(share=lambda hits, inside: 1 - hits[inside].mean()),
+        "The second number is how far the answers are ahead. Give the lazy reader's own accuracy.":
+            lambda *case: {name: (pair[0], pair[0] - pair[1]) for name, pair in scores()(*case).items()},
     })
-    return "Each post counts once, whichever batch it came in, and an empty slice claims nothing."
+    return "Each slice now stands beside what laziness earns there, and the answer was not taken from the test."
 
 
-def _pooled(batches: list) -> dict[str, float]:
-    predictions, labels, relations = (np.concatenate(part) for part in zip(*batches))
-    return {name: float((predictions == labels)[relations == name].mean()) for name in RELATIONS if name in relations}
+def _commonest(labels: np.ndarray) -> int:
+    return int(np.bincount(labels, minlength=3).argmax())
 
 
-def _count(batches: list, name: str) -> int:
-    return sum(int((batch[2] == name).sum()) for batch in batches)
+def _sliced(rng: np.random.Generator, absent: str | None) -> tuple:
+    """predictions, labels, relations of 60 posts, and labels and relations of 120 known ones.
+
+    Each relation has a commonest label among the known posts. In the test another one leads in half of the slices.
+    """
+    present = [name for name in RELATIONS if name != absent]
+    usual = dict(zip(RELATIONS, rng.permutation([0, 1, 2, 2])))
+
+    def labels_of(relations, strange=()):
+        most = np.array([(usual[name] + (name in strange)) % 3 for name in relations])
+        return np.where(rng.random(len(relations)) < 0.6, most, rng.integers(0, 3, len(relations)))
+
+    known = np.array([name for name in RELATIONS for _ in range(30)])
+    relations = rng.permutation([*present * 5, *rng.choice(present, 60 - 5 * len(present))])
+    labels = labels_of(relations, strange=present[1:3])
+    hit = rng.random(60) < 0.6
+    if absent == "refer":
+        hit &= relations != "contradict"  # a slice without a right answer is not an empty one
+    order = rng.permutation(len(known))
+    return np.where(hit, labels, (labels + 1) % 3), labels, relations, (labels_of(known)[order], known[order])
 
 
 @exercise("7.3")

@@ -11,7 +11,7 @@ EXERCISES: dict[str, str] = {
     "2.1": "token_average",
     "2.2": "pad_batch",
     "2.3": "nearest_rows",
-    "2.4": "unknown_words",
+    "2.4": "order_counts",
     "3.1": "map_size",
     "3.2": "patch_rows",
     "3.3": "cover_and_measure",

@@ -9,35 +9,49 @@ import numpy as np
 import torch
 
 from ..encoders.base import masked_mean
-from ..posts.phrases import ADJECTIVES, UNSEEN_ADJECTIVES
 from .checks import exercise
-from .compare import Refused, alike, compare, expect_keys, kind_of, numbers
+from .compare import Refused, alike, compare, expect_shares, kind_of, numbers
 
 
 @exercise("2.1")
 def token_average(answer: Any, rng: np.random.Generator) -> str:
-    """(states (batch, tokens, width), mask (batch, tokens)) → (batch, width)."""
+    """(states (batch, tokens, width), mask (batch, tokens)) → (batch, width), without each text's first and last."""
     cases = []
     for _ in range(4):
-        lengths = rng.integers(1, 7, 3)
-        states = torch.from_numpy(rng.normal(size=(3, 8, 5))).float()
-        cases.append((states, (torch.arange(8) < torch.from_numpy(lengths)[:, None]).long()))
-    compare(answer, masked_mean, cases, {
-        "The padding is averaged in: a text's vector now depends on how long its neighbours are.":
-            lambda states, mask: states.mean(1),
-        "The padding is set to zero but still counted: divide by the number of real tokens, not by all of them.":
-            lambda states, mask: (states * mask[..., None]).sum(1) / states.shape[1],
-        "This is a sum: long texts would get long vectors.": lambda states, mask: (states * mask[..., None]).sum(1),
-        "This is the vector of the first token alone. Average over all real tokens of the text.":
-            lambda states, mask: states[:, 0],
-        "The padding's vectors are still added in; only the number that you divide by leaves them out.":
-            lambda states, mask: states.sum(1) / mask.sum(1, keepdim=True),
-        "Divided by the real tokens of the whole batch: each text has a number of its own.":
-            lambda states, mask: (states * mask[..., None]).sum(1) / mask.sum(),
-        "One vector for the whole batch: average over the tokens (axis 1), not over the posts.":
-            lambda states, mask: (states * mask[..., None]).sum((0, 1)) / mask.sum(),
+        lengths = rng.permutation([9, *rng.integers(3, 8, 2)])  # the longest text fills its row
+        states = torch.from_numpy(rng.normal(size=(3, 9, 5))).float()
+        cases.append((states, (torch.arange(9) < torch.from_numpy(lengths)[:, None]).long()))
+
+    def inner(mask, first=True, last=True):
+        mask = mask.clone()
+        if last:
+            mask[torch.arange(len(mask)), mask.sum(1) - 1] = 0
+        if first:
+            mask[:, 0] = 0
+        return mask
+
+    compare(answer, lambda states, mask: masked_mean(states, inner(mask)), cases, {
+        "[CLS] and [SEP] are averaged in. They are real tokens, so the mask has a 1 for them too, but no words.":
+            masked_mean,
+        "The padding is averaged in, and so are [CLS] and [SEP].": lambda states, mask: states.mean(1),
+        "[SEP] is still averaged in.": lambda states, mask: masked_mean(states, inner(mask, last=False)),
+        "[CLS] is still averaged in.": lambda states, mask: masked_mean(states, inner(mask, first=False)),
+        "The last column is left out, but a shorter text has its [SEP] before that, and padding there.":
+            lambda states, mask: masked_mean(states[:, 1:-1], mask[:, 1:-1]),
+        "The first and the last column are left out, and the padding is averaged in.":
+            lambda states, mask: states[:, 1:-1].mean(1),
+        "The right vectors are added up, but divided by a number in which [CLS] and [SEP] still count.":
+            lambda states, mask: (states * inner(mask)[..., None]).sum(1) / mask.sum(1, keepdim=True),
+        "The right vectors are added up, but divided by all tokens, the padding too.":
+            lambda states, mask: (states * inner(mask)[..., None]).mean(1),
+        "This is a sum: long texts would get long vectors.":
+            lambda states, mask: (states * inner(mask)[..., None]).sum(1),
+        "Divided by the words of the whole batch: each text has a number of its own.":
+            lambda states, mask: (states * inner(mask)[..., None]).sum(1) / inner(mask).sum(),
+        "One vector for the whole batch: average over the tokens (axis 1), not over the texts.":
+            lambda states, mask: (states * inner(mask)[..., None]).sum((0, 1)) / inner(mask).sum(),
     })
-    return "Padding no longer counts, and a text's vector is the same in every batch."
+    return "Padding, [CLS] and [SEP] no longer count, and a text's vector is the same in every batch."
 
 
 def _pad(texts, filler, length=None, real=1, left=False, fill=None):
@@ -168,53 +182,61 @@ def _refuse_lost_twins(answer: Any, rng: np.random.Generator) -> None:
                           "goes, the copy comes first, and nothing else changes.")
 
 
+def _world(rng: np.random.Generator, kind: str, count: int = 600) -> tuple[np.ndarray, ...]:
+    """texts (count, 6) of word numbers, moods (count,), vectors (words, width), places (6,).
+
+    Words below 20 have a feeling, the even ones a good one. `kind`: "words" (one such word decides, and the encoder
+    adds up), "order" (a good and a bad one, the first decides, and the encoder weighs places), "last" (the last word
+    decides, and counts the other way round there) or "coin" (moods by chance, each text twice).
+    """
+    known, width = (2000, 300) if kind == "coin" else (80, 16)  # with many words every text is unlike the others
+    vectors = rng.normal(0, 0.5, (known, width))
+    texts, good = rng.integers(20, known, (count, 6)), rng.integers(0, 2, count)
+    vectors[:20, 0] += 2.0 * (1 - 2 * (np.arange(20) % 2))
+    felt = 2 * rng.integers(0, 10, (2, count)) + np.array([1 - good, good])  # of the mood, and of the opposite one
+    places = np.ones(6)
+    if kind == "words":
+        texts[np.arange(count), rng.integers(0, 6, count)] = felt[0]
+    elif kind == "order":
+        texts[:, 1], texts[:, 4] = felt
+        places = np.array([-0.5, 1.5, 0.5, 1.0, -1.5, -1.0])
+    elif kind == "last":
+        texts[:, 5], places[5] = felt[0], -1
+    else:
+        texts[count // 2:], good[count // 2:] = texts[:count // 2], good[:count // 2]
+        order = rng.permutation(count)
+        texts, good = texts[order], good[order]
+    return texts, good, vectors, places
+
+
 @exercise("2.4")
-def unknown_words(answer: Any, rng: np.random.Generator) -> str:
-    """{"learn": words, "test": words, "pretrained": answers 0 or 1, one a test word, "random": likewise}."""
-    keys = ("learn", "test", "pretrained", "random")
-    expect_keys(answer, keys)
-    mood = {word: int(level > 0) for words in (ADJECTIVES, UNSEEN_ADJECTIVES) for level in words if level
-            for word in words[level]}
-    learn, test = ([str(word) for word in answer[key]] for key in ("learn", "test"))
-    for word in learn + test:
-        if word not in mood:
-            raise Refused(f"{word!r} is no adjective of the lists with a good or bad mood (level 0 has none).")
-    both = sorted(set(learn) & set(test))
-    if both:
-        raise Refused(f"The probe has met {len(both)} of the test words while learning, such as {both[0]!r}: what it "
-                      "answers there may be memory.")
-    if len(set(test)) < 40:
-        raise Refused(f"{len(set(test))} different test words: luck alone could make either encoder look good or bad.")
-    for name, words in (("learns from", learn), ("is tested on", test)):
-        positive = np.mean([mood[word] for word in words])
-        if not 0.4 <= positive <= 0.6:
-            raise Refused(f"Of the words that the probe {name}, {positive:.0%} are positive. With half of each, an "
-                          "answer that is always the same earns one half.")
-    given, right = {}, {}
-    for key in ("pretrained", "random"):
-        given[key] = numbers(answer[key])
-        if given[key] is None or given[key].shape != (len(test),):
-            raise Refused(f"Under {key!r} there should be one answer, 0 or 1, for each of the {len(test)} test words, "
-                          f"not {kind_of(answer[key])}.")
-        if not np.isin(given[key], (0, 1)).all():
-            raise Refused(f"The answers under {key!r} should be 0 or 1, and not scores or probabilities.")
-        right[key] = float(np.mean(given[key] == [mood[word] for word in test]))
-    by_luck = 0.53 + 1.5 / np.sqrt(len(test))  # three standard deviations, and a little
-    if right["pretrained"] < 1 - by_luck:
-        raise Refused("The pretrained encoder's probe is wrong far more often than a coin. Does 1 mean positive, and "
-                      "are the answers in the order of the test words?")
-    if given["pretrained"].mean() > 0.75 and right["pretrained"] < 0.75:
-        raise Refused(f"Under 'pretrained' {given['pretrained'].mean():.0%} of the answers are 1. Hand in what the "
-                      "probe answers, 0 for negative and 1 for positive, and not whether it was right.")
-    if np.array_equal(given["pretrained"], given["random"]):
-        raise Refused("Both encoders give the same answer to every word: were two different networks asked?")
-    if right["random"] > max(by_luck, right["pretrained"]):
-        raise Refused("The random encoder wins. Which of the two lists belongs to which network?")
-    if right["random"] > by_luck:
-        raise Refused(f"The random encoder is right on {right['random']:.2f} of the test words. Nothing in it can know "
-                      "words that its probe never met: did the probe learn from them?")
-    if right["pretrained"] < 0.75:
-        raise Refused(f"The pretrained encoder is right on {right['pretrained']:.2f} of the test words only; it "
-                      "can do better. Are the features of words and their labels in the same order?")
-    return ("On words that neither probe had met the pretrained encoder is far ahead and the random one guesses: the "
-            "difference is what pretraining brought along.")
+def order_counts(answer: Any, rng: np.random.Generator) -> str:
+    """(texts (n, words), moods (n,), vectors, places) → accuracies {"written", "any_order"} of probes on new texts."""
+    keys = ("written", "any_order")
+    words, order, last, *coins = (expect_shares(answer(*_world(rng, kind)), keys)
+                                  for kind in ("words", "order", "last", "coin", "coin", "coin"))
+    coin = {key: np.mean([world[key] for world in coins]) for key in keys}
+    for key in keys:
+        if coin[key] > 0.62:
+            raise Refused(f'We handed your experiment texts whose moods are thrown by a coin, and "{key}" came out as '
+                          f"{coin[key]:.2f}. What its probe knows there it knows by heart: has it met the texts that "
+                          "it is tested on? Some stand in the list twice.")
+        if words[key] < 0.75:
+            raise Refused(f'We handed your experiment texts in which one word decides, wherever it stands, and "{key}" '
+                          f"came out as {words[key]:.2f}. Does each text keep its own words, and its own mood?")
+    if order["written"] < 0.6 and order["any_order"] > 0.7:
+        raise Refused("The two figures are swapped: where the order decides, the texts as they are written should win.")
+    if order["written"] < 0.75:
+        raise Refused("We handed your experiment texts in which the order of the words decides, and an encoder that "
+                      f'knows it, and "written" came out as {order["written"]:.2f}. Are these texts left as they are?')
+    if order["any_order"] > 0.62:
+        raise Refused("We handed your experiment texts in which nothing but the order of the words decides, and "
+                      f'"any_order" came out as {order["any_order"]:.2f}: the order is still there. If all texts are '
+                      "turned round or mixed in one and the same way, a probe simply learns the new order.")
+    if last["any_order"] < 0.58:
+        raise Refused(f'On texts in which the last word decides, "any_order" came out as {last["any_order"]:.2f}, far '
+                      "less than their words alone can tell. Was one probe used for both, or were only some of the "
+                      "texts mixed? A probe that learned from ordered texts finds mixed ones strange; that does not "
+                      "show that they say less. Let a new one learn from mixed texts.")
+    return ("Your experiment finds the order where it decides, does without it where one word is enough, and believes "
+            "no coin. Now you may ask it about a real encoder.")

@@ -1,5 +1,7 @@
 """Answers to the exercises of notebook 07: right ones in several styles, wrong ones with words of their messages."""
 
+from collections import Counter
+
 import numpy as np
 import torch
 
@@ -62,48 +64,63 @@ def same_agrees(text, picture):
 # --- 7.2 slice_scores ---
 
 
-def joined(batches):
-    predictions, labels, relations = (np.concatenate(part) for part in zip(*batches))
-    return {name: (predictions == labels)[relations == name].mean() for name in set(relations)}
-
-
-def counted(batches):
-    right, posts = {}, {}
-    for predictions, labels, relations in batches:
-        for prediction, label, relation in zip(predictions, labels, relations):
-            posts[relation] = posts.get(relation, 0) + 1
-            right[relation] = right.get(relation, 0) + int(prediction == label)
-    return {name: right[name] / posts[name] for name in posts}
-
-
-def in_torch(batches):
+def by_masks(predictions, labels, relations, known):
     result = {}
-    for name in RELATIONS:
-        hits = [torch.from_numpy((p == y)[r == name]) for p, y, r in batches]
-        hits = torch.cat(hits).double()
-        if len(hits):
-            result[name] = hits.mean()
+    for name in set(relations.tolist()):
+        usual = np.bincount(known[0][known[1] == name]).argmax()
+        inside = relations == name
+        result[name] = ((predictions == labels)[inside].mean(), (labels[inside] == usual).mean())
     return result
 
 
-def batch_means(batches):
-    rows = [joined([batch]) for batch in batches]
-    return {name: np.mean([row[name] for row in rows if name in row]) for name in joined(batches)}
+def by_counting(predictions, labels, relations, known):
+    usual = {name: Counter(label for label, other in zip(*known) if other == name).most_common(1)[0][0]
+             for name in set(known[1])}
+    found = {}
+    for said, label, name in zip(predictions, labels, relations):
+        found.setdefault(str(name), []).append([said == label, usual[name] == label])
+    return {name: [sum(column) / len(rows) for column in zip(*rows)] for name, rows in found.items()}
 
 
-def batch_means_with_zeros(batches):
-    rows = [joined([batch]) for batch in batches]
-    return {name: sum(row.get(name, 0) for row in rows) / len(rows) for name in joined(batches)}
+def in_torch(predictions, labels, relations, known):
+    predictions, labels, seen = map(torch.from_numpy, (predictions, labels, known[0]))
+    result = {}
+    for name in RELATIONS:
+        inside = torch.from_numpy(relations == name)
+        if inside.any():
+            usual = seen[torch.from_numpy(known[1] == name)].bincount(minlength=3).argmax()
+            hits = torch.stack([predictions == labels, labels == usual])[:, inside]
+            result[name] = hits.double().mean(1)
+    return result
 
 
-def of_all_posts(batches):
-    predictions, labels, relations = (np.concatenate(part) for part in zip(*batches))
-    return {name: ((predictions == labels) & (relations == name)).mean() for name in set(relations)}
+def lazily(choose, on_known=False):
+    """The scores with another lazy answer: `choose(predictions, labels, relations, known, name)`."""
+    def answer(*case):
+        predictions, labels, relations, known = case
+        pairs = {name: [right, np.mean(labels[relations == name] == choose(*case, name))]
+                 for name, (right, _) in by_masks(*case).items()}
+        if on_known:
+            pairs = {name: [pair[0], np.mean(known[0][known[1] == name] == choose(*case, name))]
+                     for name, pair in pairs.items()}
+        return pairs
+    return answer
 
 
-def counts(batches):
-    predictions, labels, relations = (np.concatenate(part) for part in zip(*batches))
-    return {name: (predictions == labels)[relations == name].sum() for name in set(relations)}
+def usual(labels):
+    return np.bincount(labels).argmax()
+
+
+def changed(change):
+    return lambda *case: {name: change(np.array(pair), (case[2] == name).mean(), len(case[1]), case)
+                          for name, pair in by_masks(*case).items()}
+
+
+def of_the_right(pair, share, posts, case):
+    """Divided by all right answers, of the answers and of the lazy reader."""
+    pairs = by_masks(*case)
+    sizes = {name: (case[2] == name).mean() for name in pairs}
+    return pair * share / sum(np.array(pairs[name]) * sizes[name] for name in pairs)
 
 
 # --- 7.3 deal_pictures ---
@@ -280,7 +297,7 @@ STEADY = trial(noise=0.0, seeds=12)  # another post matters more here than anoth
 
 RIGHT = {
     "relation_between": [by_signs, by_product, by_distance],
-    "slice_scores": [joined, counted, in_torch],
+    "slice_scores": [by_masks, by_counting, in_torch],
     "deal_pictures": [round_a_table, until_none_stays, by_swaps, torch_circle],
     "heads_compared": [report(*CLEAR), report(*SHAKY), report(*EVEN), by_formula(CLEAR), as_lists(CLEAR),
                        report(*trial(seeds=8, seed=3))],
@@ -292,16 +309,23 @@ WRONG = {
         (any_difference, "has no mood"), (any_neutral, "agreeing with any other"), (same_agrees, "such texts refer"),
         (lambda text, picture: "agree", "Called with"), (lambda text, picture: abs(text - picture), "TypeError")],
     "slice_scores": [
-        (batch_means, "three posts in a short batch"), (batch_means_with_zeros, "count as 0 there"),
-        (of_all_posts, "the number of all posts"), (counts, "These are counts"),
-        (lambda batches: joined(batches[-1:]), "overwrites"),
-        (lambda batches: joined(batches[:1]), "inside of the loop"),
-        (lambda batches: joined(batches[:-1]), "The last batch is left out"),
-        (lambda batches: {k: v for k, v in joined(batches).items() if v}, "Are all batches counted"),
-        (lambda batches: {k: 100 * v for k, v in joined(batches).items()}, "per cent"),
-        (lambda batches: list(joined(batches).values()), "a dict"),
-        (lambda batches: {k: 1 - v for k, v in joined(batches).items()}, "shares of wrong"),
-        (lambda batches: dict.fromkeys(RELATIONS, 0.0) | joined(batches), "leave it out")],
+        (lazily(lambda p, y, r, known, name: usual(y[r == name])), "lazy reader peeks"),
+        (lazily(lambda p, y, r, known, name: usual(known[0])), "one answer for all slices"),
+        (lazily(lambda p, y, r, known, name: 1), "always says neutral"),
+        (lazily(lambda p, y, r, known, name: usual(p[r == name])), "repeats the commonest"),
+        (lazily(lambda p, y, r, known, name: usual(known[0][known[1] == name]), on_known=True),
+         "scored on the known posts"),
+        (changed(lambda pair, *_: pair[::-1]), "swapped"),
+        (changed(lambda pair, share, *_: pair * share), "number of all posts"),
+        (changed(of_the_right), "number of all right answers"),
+        (changed(lambda pair, share, posts, _: pair * share * posts), "These are counts"),
+        (changed(lambda pair, *_: 100 * pair), "per cent"), (changed(lambda pair, *_: 1 - pair), "shares of wrong"),
+        (changed(lambda pair, *_: [pair[0], pair[0] - pair[1]]), "how far the answers are ahead"),
+        (changed(lambda pair, *_: pair[0]), "expected two numbers"),
+        (lambda *case: {k: v for k, v in by_masks(*case).items() if v[0]}, "the accuracy is 0"),
+        (lambda *case: dict.fromkeys(RELATIONS, (0.0, 0.0)) | by_masks(*case), "leave it out"),
+        (lambda *case: list(by_masks(*case).values()), "a dict"),
+        (lambda *case: by_masks(*case[:2], case[2][::-1], case[3]), "not what the task asks for")],
     "deal_pictures": [
         (any_order, "kept their own picture"), (both_move, "moved together"), (each_side_moves, "The text has changed"),
         (text_dealt, "swapped"), (labels_move, "The labels have moved"), (dropped, "this drops the side"),

@@ -1,6 +1,5 @@
 """Right and wrong answers to the exercises of notebook 02: what its checks must accept, and what they must refuse."""
 
-import functools
 import itertools
 
 import numpy as np
@@ -8,21 +7,33 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mmsa_utils import load_text_encoder, phrases
+
+def words_only(mask):
+    """The mask without each text's first and last real token."""
+    mask = mask.clone()
+    mask[torch.arange(len(mask)), mask.sum(1) - 1] = 0
+    mask[:, 0] = 0
+    return mask
 
 
 def average_at_once(states, mask):
-    weights = mask[..., None].float()
+    weights = words_only(mask)[..., None].float()
     return (states * weights).sum(1) / weights.sum(1)
 
 
 def average_by_loop(states, mask):
-    return torch.stack([text[real.bool()].mean(0) for text, real in zip(states, mask)])
+    return torch.stack([text[real.bool()][1:-1].mean(0) for text, real in zip(states, mask)])
 
 
 def average_in_lists(states, mask):
     states, mask = states.numpy(), mask.numpy()
-    return [np.average(text, axis=0, weights=real).tolist() for text, real in zip(states, mask)]
+    return [text[1:real.sum() - 1].mean(0).tolist() for text, real in zip(states, mask)]
+
+
+def average_by_shifting(states, mask):
+    """A token is a word where one stands before it and one after: the mask, moved by two, says so."""
+    weights = (mask[:, 2:] * mask[:, :-2])[..., None]
+    return (states[:, 1:-1] * weights).sum(1) / weights.sum(1)
 
 
 def pad_by_loop(texts, filler):
@@ -126,87 +137,111 @@ def nearest_shifted(features, row, count):
     return F.cosine_similarity(others, features[row:row + 1]).topk(count).indices
 
 
-def halves(seed, each=25, levels=phrases.ADJECTIVES):
-    """Two lists of words, `each` of every level but 0 in either, and the labels of the lists."""
-    rng, learn, test = np.random.default_rng(seed), [], []
-    for level in (-2, -1, 1, 2):
-        words = rng.permutation(levels[level]).tolist()
-        learn += words[:each]
-        test += words[each:2 * each]
-    return learn, test
+# --- 2.4 order_counts ---
 
 
-def mood_of(words):
-    good = {word for known in (phrases.ADJECTIVES, phrases.UNSEEN_ADJECTIVES) for word in known[1] + known[2]}
-    return torch.tensor([int(word in good) for word in words])
+def encode(texts, vectors, places):
+    return (vectors[texts] * places[:, None]).sum(1)
 
 
-load = functools.cache(load_text_encoder)
+def by_squares(inputs, labels, learn, test):
+    x = (inputs - inputs[learn].mean(0)) / (inputs[learn].std(0) + 1e-6)
+    weights = np.linalg.solve(x[learn].T @ x[learn] + 10 * np.eye(x.shape[1]), x[learn].T @ (2 * labels[learn] - 1))
+    return ((x[test] @ weights > 0) == labels[test]).mean()
 
 
-@torch.no_grad()
-def features_of(words, pretrained=True, frame="This burger is {}.", name="bert"):
-    encoder = load(name, pretrained=pretrained)
-    return encoder(**encoder.prepare([frame.format(word) for word in words]))
+def by_means(inputs, labels, learn, test):
+    bad, good = (inputs[learn][labels[learn] == mood].mean(0) for mood in (0, 1))
+    return (((inputs[test] - (bad + good) / 2) @ (good - bad) > 0) == (labels[test] == 1)).mean()
 
 
-def by_means(learn, labels, test):
-    bad, good = learn[labels == 0].mean(0), learn[labels == 1].mean(0)
-    return ((test - (bad + good) / 2) @ (good - bad) > 0).int().tolist()
-
-
-def by_layer(learn, labels, test):
-    layer = nn.Linear(learn.shape[1], 2)
+def by_layer(inputs, labels, learn, test):
+    x, y = torch.tensor(inputs).float(), torch.tensor(labels)
+    layer = nn.Linear(x.shape[1], 2)
     nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
     optimizer = torch.optim.AdamW(layer.parameters(), lr=0.03, weight_decay=1.0)
     for _ in range(60):
         optimizer.zero_grad()
-        F.cross_entropy(layer(learn), labels).backward()
+        F.cross_entropy(layer(x[learn]), y[learn]).backward()
         optimizer.step()
-    return layer(test).argmax(1)
+    return (layer(x[test]).argmax(1) == y[test]).float().mean()
 
 
-def by_squares(learn, labels, test):
-    x, y = learn.double().numpy(), 2.0 * labels.numpy() - 1
-    weights = np.linalg.solve(x.T @ x + len(x) * np.eye(x.shape[1]), x.T @ y)
-    return (test.double().numpy() @ weights > 0).astype(int)
+def by_text(texts, rng, share=0.5):
+    """Two lists of places such that no text is in both."""
+    distinct = dict.fromkeys(map(tuple, texts.tolist()))
+    order = rng.permutation(len(distinct))
+    rank = dict(zip(distinct, order.tolist()))
+    first = np.array([rank[tuple(text)] < share * len(distinct) for text in texts.tolist()])
+    return np.flatnonzero(first), np.flatnonzero(~first)
 
 
-def experiment(learn, test, probe=by_means, **how):
-    labels, result = mood_of(learn), {"learn": learn, "test": test}
-    for name in ("pretrained", "random"):
-        result[name] = probe(features_of(learn, name == "pretrained", **how), labels,
-                             features_of(test, name == "pretrained", **how))
-    return result
+def by_row(texts, rng):
+    return np.array_split(rng.permutation(len(texts)), 2)
 
 
-LEARN, TEST = halves(0)
-FOUND = experiment(LEARN, TEST)
-UNSEEN = [word for level in (-2, -1, 1, 2) for word in phrases.UNSEEN_ADJECTIVES[level]]
-TRUTH = mood_of(TEST).tolist()
-SORTED = [word for level in (-2, -1, 1, 2) for word in phrases.ADJECTIVES[level][:40]]  # the negative ones first
+def mixed(texts, rng):
+    return rng.permuted(texts, axis=1)
+
+
+def mixed_one_by_one(texts, rng):
+    return np.array([rng.permutation(text) for text in texts.tolist()])
+
+
+def swapped_once(texts, rng):
+    """Two neighbours change places in each text: nearly all of its order stays."""
+    texts = texts.copy()
+    for text in texts:
+        place = rng.integers(0, len(text) - 1)
+        text[[place, place + 1]] = text[[place + 1, place]]
+    return texts
+
+
+def order_by(fit=by_squares, split=by_text, mix=mixed, one_probe=False, names=("written", "any_order"), test_too=True,
+             times=1, write=lambda texts, rng: texts):
+    """The experiment, or one with a flaw."""
+    def experiment(texts, moods, vectors, places):
+        rng = np.random.default_rng(0)
+        learn, test = split(texts, rng)
+        moved = mix(texts, rng)
+        if one_probe:
+            moved[learn] = texts[learn]
+        if not test_too:
+            moved[test] = texts[test]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return {name: times * fit(encode(words, vectors, places), moods, learn, test)
+                    for name, words in zip(names, (write(texts, rng), moved))}
+    return experiment
+
 
 RIGHT = {
-    "token_average": [average_at_once, average_by_loop, average_in_lists],
+    "token_average": [average_at_once, average_by_loop, average_in_lists, average_by_shifting],
     "pad_batch": [pad_by_loop, pad_arrays, pad_tensors, pad_by_zip],
     "nearest_rows": [nearest_at_once, nearest_by_loop, nearest_in_arrays, nearest_by_mask],
-    "unknown_words": [
-        FOUND,
-        experiment(*halves(2), by_layer, name="distilbert"),
-        experiment(tuple(halves(1, each=50)[0]), tuple(UNSEEN), by_squares, frame="I found the soup {}."),
-    ],
+    "order_counts": [order_by(), order_by(by_means), order_by(by_layer, mix=mixed_one_by_one),
+                     order_by(split=lambda texts, rng: by_text(texts, rng, share=0.7)),
+                     order_by(mix=lambda texts, rng: np.sort(texts, axis=1))],
 }
 
 WRONG = {
     "token_average": [
-        (lambda states, mask: states.mean(1), "averaged in"),
-        (lambda states, mask: (states * mask[..., None]).mean(1), "still counted"),
-        (lambda states, mask: (states * mask[..., None]).sum(1), "This is a sum"),
-        (lambda states, mask: states[mask.bool()].mean(0), "One vector for the whole batch"),
-        (lambda states, mask: states[:, 0], "first token alone"),
-        (lambda states, mask: states.sum(1) / mask.sum(1, keepdim=True), "still added in"),
-        (lambda states, mask: (states * mask[..., None]).sum(1) / mask.sum(), "whole batch: each text"),
+        (lambda states, mask: (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True), "but no words"),
+        (lambda states, mask: states.mean(1), "padding is averaged in, and so are"),
+        (lambda states, mask: torch.stack([text[1:real.sum()].mean(0) for text, real in zip(states, mask)]),
+         "[SEP] is still averaged in"),
+        (lambda states, mask: torch.stack([text[:real.sum() - 1].mean(0) for text, real in zip(states, mask)]),
+         "[CLS] is still averaged in"),
+        (lambda states, mask: (states * mask[..., None])[:, 1:-1].sum(1) / mask[:, 1:-1].sum(1, keepdim=True),
+         "has its [SEP] before that"),
+        (lambda states, mask: states[:, 1:-1].mean(1), "first and the last column"),
+        (lambda states, mask: (states * words_only(mask)[..., None]).sum(1) / mask.sum(1, keepdim=True),
+         "still count"),
+        (lambda states, mask: (states * words_only(mask)[..., None]).mean(1), "by all tokens"),
+        (lambda states, mask: (states * words_only(mask)[..., None]).sum(1), "This is a sum"),
+        (lambda states, mask: (states * words_only(mask)[..., None]).sum(1) / words_only(mask).sum(),
+         "whole batch: each text"),
+        (lambda states, mask: states[words_only(mask).bool()].mean(0), "One vector for the whole batch"),
         (lambda states, mask: 2 * average_at_once(states, mask), "not what the task asks for"),
         (lambda states, mask: (states * mask).sum(1), "RuntimeError"),
     ],
@@ -242,21 +277,20 @@ WRONG = {
         (lambda x, row, count: nearest_at_once(F.normalize(x, dim=0), row, count), "not what the task asks for"),
         (nearest_but_one, "gives back the text itself"), (nearest_below_one, "does not find it"),
     ],
-    "unknown_words": [
-        ({**FOUND, "learn": TEST[::2] + LEARN[::2]}, "may be memory"),
-        ({**FOUND, "learn": SORTED[:80], "test": SORTED[80:]}, "learns from, 0% are positive"),
-        ({**FOUND, "test": [word for word, mood in zip(TEST, TRUTH) if mood] + TEST[:10]}, "is tested on, "),
-        ({**FOUND, "test": TEST[:10] + TEST[-10:]}, "different test words"),
-        ({**FOUND, "random": FOUND["pretrained"]}, "two different networks"),
-        ({**FOUND, "pretrained": FOUND["random"], "random": FOUND["pretrained"]}, "random encoder wins"),
-        ({**FOUND, "pretrained": [1 - mood for mood in FOUND["pretrained"]]}, "more often than a coin"),
-        ({**FOUND, "random": TRUTH[10:] + TRUTH[:10], "pretrained": TRUTH}, "did the probe learn from them"),
-        ({**FOUND, "pretrained": [int(i % 5 > 1) == mood for i, mood in enumerate(TRUTH)]}, "in the same order"),
-        ({**FOUND, "pretrained": [int(a == b) for a, b in zip(FOUND["pretrained"], TRUTH)]}, "whether it was right"),
-        ({**FOUND, "pretrained": [0.3 + mood / 2 for mood in TRUTH]}, "scores or probabilities"),
-        ({**FOUND, "random": FOUND["random"][:-1]}, "one answer, 0 or 1, for each"),
-        ({**FOUND, "test": [*TEST[:-1], "ordinary"]}, "no adjective of the lists"),
-        ({"pretrained": 0.9, "random": 0.5}, "Expected a dictionary"),
-        (0.9, "got a float"),
+    "order_counts": [
+        (order_by(split=by_row), "Some stand in the list twice"),
+        (order_by(split=lambda texts, rng: [np.arange(len(texts))] * 2), "thrown by a coin"),
+        (order_by(mix=lambda texts, rng: rng.permutation(texts)), "keep its own words"),
+        (order_by(mix=lambda texts, rng: rng.permuted(texts, axis=0)), "wherever it stands"),
+        (order_by(names=("any_order", "written")), "swapped"),
+        (order_by(mix=lambda texts, rng: rng.permutation(texts, axis=1)), "one and the same way"),
+        (order_by(mix=lambda texts, rng: texts[:, ::-1].copy()), "the order is still there"),
+        (order_by(mix=swapped_once), '"any_order" came out as 0.'),
+        (order_by(write=mixed), "left as they are"),
+        (order_by(test_too=False), '"any_order" came out'),
+        (order_by(one_probe=True), "Let a new one learn"),
+        (order_by(times=100), "between 0 and 1"),
+        (lambda *case: 0.9, "got a float"),
+        (lambda *case: {"written": 0.9}, "got one with 'written'"),
     ],
 }

@@ -32,7 +32,7 @@ def test_checks_fill_the_card_and_not_yet_does_not(file):
     assert not file.exists()
     checks.token_average(lambda states, mask: states.mean(1))
     assert progress.read()["2.1"]["status"] == "wrong"
-    checks.token_average(lambda states, mask: (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True))
+    checks.token_average(lambda states, mask: [s[1:m.sum() - 1].mean(0).tolist() for s, m in zip(states, mask)])
     assert "2.1 ✓" in repr(progress.show())
     assert f"1 of {len(EXERCISES)} exercises solved" in progress.show()._repr_html_()
 

@@ -122,8 +122,8 @@ def test_tensors_and_verdicts(graded):
     row = graded(
         "import torch\nfrom mmsa_utils import checks as check\nseen = []\n",
         "def token_average(states, mask):\n    assert states.dtype == torch.float32 and mask.dtype == torch.int64\n"
-        "    seen.append(states)\n    weights = mask[..., None].float()\n"
-        "    return (states * weights).sum(1) / weights.sum(1)\n",
+        "    seen.append(states)\n"
+        "    return torch.stack([text[1:real.sum() - 1].mean(0) for text, real in zip(states, mask)])\n",
         "first, second = check.token_average(token_average), check.token_average(token_average)\n"
         "assert first.status == second.status == 'right' and 'Padding' in first.message\n"
         "assert len(seen) == 8 and not any(torch.equal(seen[0], states) for states in seen[1:])",

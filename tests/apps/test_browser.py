@@ -301,13 +301,21 @@ def page(browser, address):
 
 def upload(page, path: Path, field: str = "#picture") -> None:
     """Give a picture, in place of the one that is there."""
+    shown = page.locator(f"{field} .image-frame img")
+    choose(page, path, lambda: (shown if shown.count() else page.locator(f"{field} button").first).click())
+
+
+def choose(page, path: Path, ask) -> None:
+    """Answer the file chooser that `ask` opens.
+
+    A click or key that comes while Gradio draws a field anew opens none, and a person tries again.
+    """
     from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-    shown = page.locator(f"{field} .image-frame img")
-    for patience in (5_000, 5_000, 60_000):  # a click that comes while a refused picture is taken away opens nothing
+    for patience in (5_000, 5_000, 60_000):
         try:
             with page.expect_file_chooser(timeout=patience) as chooser:
-                (shown if shown.count() else page.locator(f"{field} button").first).click()
+                ask()
             break
         except PlaywrightTimeout:
             if patience == 60_000:
@@ -400,10 +408,8 @@ def test_a_heic_comes_in_though_the_browser_neither_knows_its_type_nor_shows_it(
     assert in_sight(page, "disagree").startswith("negative")
     page.evaluate(drop, [base64.b64encode(b"no picture").decode(), "notes.txt"])
     friendly(page, "cannot be read as a picture")
-    page.locator("#picture").get_by_label("Upload file").focus()  # and a good one, from the keyboard
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(pictures["the burger"])
+    choose(page, pictures["the burger"],  # and a good one, from the keyboard
+           lambda: page.locator("#picture").get_by_label("Upload file").press("Enter"))
     assert in_sight(page, "text and picture").startswith("positive")
     page.locator("#picture:not(.unseen)").wait_for()
 

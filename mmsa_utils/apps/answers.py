@@ -6,7 +6,7 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ def choices_of(folder: str | Path | None) -> dict[str, Callable[[], tuple[Reader
 
     choices: dict[str, Callable] = {OWN: own} if folder else {}
     choices[SHIPPED] = shipped
-    for size, posts, remark in (("mini", 3000, "aligned when chosen"), ("full", 1000, "downloaded when chosen")):
+    for size, posts, remark in (("mini", 3000, "15 seconds"), ("full", 1000, "a download")):
         for pair, name in NAMES.items():
             if (pair, size) != ("distilbert+vit", "mini"):
                 choices[f"{name}, {size} ({remark})"] = functools.partial(aligned, pair, size, posts)
@@ -63,31 +63,45 @@ class Answers:
         self.choices, self.posts, self.loading = choices, examples(), threading.Lock()
         self.first = next(iter(choices))
         self.loaded = {self.first: choices[self.first]()}  # name → its reader, and a line about it
+        self.coming, self.refused = set[str](), set[str]()  # those being loaded, and those that cannot be had
         self._opened = functools.lru_cache(maxsize=8)(opened)
         self._words = functools.lru_cache(maxsize=64)(self._explain_text)
         self._regions = functools.lru_cache(maxsize=16)(self._explain_picture)
 
-    def choose(self, name: str) -> Iterator[str]:
-        """Load a model that was not used yet, saying so; one at a time."""
-        if name not in self.loaded:
-            yield panels.paragraph(f"Loading {name}; a head is being aligned on generated posts. At mini size this "
-                                   "takes some fifteen seconds, at full size many minutes without a GPU.")
+    def choose(self, name: str) -> None:
+        """Load a model that was not used yet; one at a time."""
+        if name in self.loaded:
+            return
+        self.coming.add(name)
+        self.refused.discard(name)
+        try:
             with self.loading:
-                try:
-                    if name not in self.loaded:
-                        self.loaded[name] = self.choices[name]()
-                except EncoderUnavailable as error:
-                    print(f"{name}: {error}", file=sys.stderr)
-                    yield panels.note("The encoders of this model cannot be had here: this machine neither holds them "
-                                      "nor reaches the place to download them from. Take one in mini size.")
-                    return
-        yield panels.paragraph(self.loaded[name][1])
+                if name not in self.loaded:
+                    self.loaded[name] = self.choices[name]()
+        except EncoderUnavailable as error:
+            self.refused.add(name)
+            print(f"{name}: {error}", file=sys.stderr)
+        finally:
+            self.coming.discard(name)
+
+    def about(self, name: str) -> str:
+        """A line about a model: what it is, or why one has to wait for it."""
+        if name in self.loaded:
+            return panels.paragraph(self.loaded[name][1])
+        if name in self.refused:
+            return panels.note("The encoders of this model cannot be had here: this machine neither holds them nor "
+                               "reaches the place to download them from. Take one in mini size.")
+        return panels.paragraph("A head for these encoders is being aligned on generated posts: some fifteen seconds "
+                                "at mini size, many minutes at full size without a GPU.")
 
     def answer(self, text: str, file: str | None, name: str) -> str:
         """What the post says; or, while one side is missing, the other alone; or what is wrong with either."""
         post, faults = self._given(text, file)
+        if name in self.coming:
+            return panels.paragraph("This model is still being made ready. Go on writing: your post is read as soon as "
+                                    "the model is there.")
         if name not in self.loaded:
-            faults.append("This model is not ready: see the line below its name, or choose another.")
+            faults.append("This model is not there: choose another, or the same once more.")
         if faults:
             return "".join(panels.note(fault) for fault in faults)
         reader = self.loaded[name][0]
@@ -100,7 +114,7 @@ class Answers:
         return HINT_ANSWER
 
     def whatif(self, text: str, file: str | None, name: str, other_text: str, other_file: str | None) -> str:
-        """The same post with another text, and with another picture."""
+        """The same post with another text, with another picture, and with both where both are given."""
         mine, faults = self._given(text, file)
         other, other_faults = self._given(other_text, other_file)
         if other_faults:
@@ -108,10 +122,12 @@ class Answers:
         if faults or not other or len(mine) < 2 or name not in self.loaded:
             return HINT_WHATIF
         reader = self.loaded[name][0]
-        before = self._read(reader, mine)
         named = {"text": "with the other text", "image": "with the other picture"}
-        return "".join(whatif_html(before, self._read(reader, {**mine, side: item}), named[side])
-                       for side, item in other.items())
+        posts = {named[side]: {**mine, side: item} for side, item in other.items()}
+        if len(other) == 2:
+            posts["with both"] = other
+        return whatif_html(self._read(reader, mine),
+                           {changed: self._read(reader, post) for changed, post in posts.items()})
 
     def mattered(self, text: str, file: str | None, name: str) -> str:
         """The words and the regions that speak for what their side says."""

@@ -82,5 +82,12 @@ def lines(result: dict[str, Any], indent: str = "") -> list[str]:
             sentences = [f"{indent}  {part}" for part in value if isinstance(part, str)]
             said += [f"{indent}{key}:", *sentences] if sentences else []
         else:
-            said.append(f"{indent}{key}: {value:.4f}" if isinstance(value, float) else f"{indent}{key}: {value}")
+            said.append(f"{indent}{key}: {_rounded(value)}")
     return said
+
+
+def _rounded(value: Any) -> str:
+    """A number as one reads it: four decimals, and a tiny one by its power of ten."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.1e}" if 0 < abs(value) < 1e-4 else f"{value:.4f}"

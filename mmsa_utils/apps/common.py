@@ -28,8 +28,23 @@ def check_out(arguments: argparse.Namespace) -> None:
     """Make the folder that --out names before the work starts, so that nothing is lost for want of a place."""
     folder = getattr(arguments, "out", None)
     if folder:
-        os.makedirs(folder, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()  # raises an OSError where nothing can be written
+        make_folder(Path(folder), "--out")
+
+
+def make_folder(folder: Path, option: str) -> None:
+    """Make the folder that an option names, or that of its file, and see that it can be written into.
+
+    Raises:
+        OSError: if it cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        file = next((place for place in (folder, *folder.parents) if place.is_file()), None)
+        why = f"{file} is a file" if file else error.strerror or str(error)
+        raise OSError(f"nothing can be written into the folder {folder} ({why}): name another place by {option}."
+                      ) from error
 
 
 def unfinished(arguments: argparse.Namespace) -> Path | None:
@@ -52,7 +67,7 @@ def saved(model: MultimodalSentimentModel, arguments: argparse.Namespace, result
 
 
 def pair_of(name: str) -> tuple[str, str]:
-    text, plus, image = name.partition("+")
+    text, plus, image = (part.strip() for part in name.partition("+"))
     if not (text and plus and image):
         raise ValueError(f"--pair is {name!r}: expected a text and an image encoder, such as distilbert+vit.")
     return text, image

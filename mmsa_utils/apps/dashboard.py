@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import webbrowser
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -89,7 +90,11 @@ def launch(page: gradio.Blocks, port: int | None = None, *, host: str = HOST, sh
     if block:
         signal.signal(signal.SIGTERM, lambda *rest: sys.exit(0))  # so that uploads are removed then, too
         print(f"The dashboard is at {url} (Ctrl+C ends it).", flush=True)
-        page.block_thread()
+        try:
+            while True:
+                time.sleep(1)
+        except KeyboardInterrupt:
+            log("\nThe dashboard has ended; what was uploaded is deleted.")
     return url
 
 

@@ -13,7 +13,7 @@ from ..disk import usual_modes
 from ..model.export import NEEDED, check_onnx, export_onnx, missing_packages, output_name
 from ..model.model import MultimodalSentimentModel, load_model
 from ..model.recipe import recipe, tokenizer_json
-from .common import log
+from .common import log, make_folder
 
 CLOSE = 1e-5  # how near to torch's the probabilities must be
 _HEADING = "# A reader of posts as ONNX"
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     missing = missing_packages()
     if missing:
         raise ValueError(f"an export needs {' and '.join(missing)}, not found here: {NEEDED}")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent, "--onnx")
     model = load_model(arguments.model)
     told = recipe(model)
     names = [target.name, "preparation.json", *["tokenizer.json"] * ("text" in told), "README.md"]

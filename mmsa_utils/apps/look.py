@@ -18,37 +18,42 @@ SCRIPT = """<script>
 window.mmsa = {count: 0, timer: 0};
 mmsa.stamp = () => String(mmsa.count);
 mmsa.mark = () => {
+  const coming = document.querySelector("#picture .uploading, #other_picture .uploading");
   for (const part of document.querySelectorAll("#answer, #whatif, #mattered")) {
     const shown = part.querySelector("[data-stamp]");
-    const old = mmsa.count > 0 && !(shown && shown.dataset.stamp === mmsa.stamp());
+    const old = mmsa.count > 0 && Boolean(coming || shown?.dataset.stamp !== mmsa.stamp());
     part.classList.toggle("old", old);
     part.setAttribute("aria-busy", old);
   }
 };
-mmsa.outdate = () => { mmsa.count += 1; clearTimeout(mmsa.timer); mmsa.mark(); };
 mmsa.touch = (wait) => {
-  mmsa.outdate();
+  mmsa.count += 1;
+  clearTimeout(mmsa.timer);
   mmsa.timer = setTimeout(() => document.querySelector("#go").click(), wait);
+  mmsa.mark();
 };
-// A picture that is shown gives way to another by click or drop, as an empty field does.
+// Pictures come by click, key or drop, also in place of one that is shown. Many browsers do not know a HEIC's type, and
+// Gradio refuses a file without one: the server looks into the file, whatever it is called.
 mmsa.replace = (box, files) => {
-  const image = Array.from(files || []).find((file) => file.type.startsWith("image/") || !file.type);
-  if (!image) return;
-  const given = new DataTransfer();
-  given.items.add(image);
-  const give = () => {
+  if (!files.length) return;
+  const file = files[0], given = new DataTransfer();
+  given.items.add(file.type.startsWith("image/") ? file : new File([file], file.name, {type: "image/heic"}));
+  const give = (tries) => {  // the field comes back a moment after the old picture went
     const field = box.querySelector("input[type=file]");
+    if (!field && tries) setTimeout(give, 50, tries - 1);
+    if (!field) return;
     field.files = given.files;
     field.dispatchEvent(new Event("change", {bubbles: true}));
   };
   box.querySelector(".icon-button-wrapper button:last-of-type")?.click();
-  setTimeout(give, 100);
+  setTimeout(give, 50, 100);
 };
 mmsa.box = (event) => event.target.closest?.("#picture, #other_picture");
-mmsa.shown = (event) => event.target.closest?.(".image-frame") && mmsa.box(event);
 document.addEventListener("click", (event) => {
-  const box = mmsa.shown(event);
-  if (!box) return;
+  const box = mmsa.box(event);
+  const where = box?.querySelector(".image-frame img") ? ".image-frame, [aria-label='Upload file']" :
+    "button:has(input[type=file])";
+  if (!box || !event.target.closest(where)) return;
   event.stopPropagation();
   const field = Object.assign(document.createElement("input"), {type: "file", accept: "image/*,.heic,.heif,.avif"});
   field.addEventListener("change", () => mmsa.replace(box, field.files));
@@ -56,10 +61,14 @@ document.addEventListener("click", (event) => {
 }, true);
 for (const name of ["dragover", "drop"]) document.addEventListener(name, (event) => {
   const box = mmsa.box(event);
-  if (!box || !box.querySelector(".image-frame img")) return;
+  if (!box) return;
   event.preventDefault();
   event.stopPropagation();
   if (name === "drop") mmsa.replace(box, event.dataTransfer.files);
+}, true);
+// What this browser has no reader for is said in the picture's place: a HEIC, or a file that is no picture.
+for (const name of ["error", "load"]) document.addEventListener(name, (event) => {
+  if (event.target.tagName === "IMG") mmsa.box(event)?.classList.toggle("unseen", name === "error");
 }, true);
 new MutationObserver(mmsa.mark).observe(
   document, {childList: true, subtree: true, attributes: true, attributeFilter: ["class", "data-stamp"]});
@@ -77,7 +86,12 @@ _STYLE = """
   background: var(--block-background-fill); color: var(--body-text-color)}
 #text textarea {min-height: 4.2em}
 #picture .image-frame, #other_picture .image-frame {cursor: pointer}
-#examples, #others {display: grid !important; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); gap: 8px}
+.unseen .image-frame {position: relative}
+.unseen .image-frame img {opacity: 0}
+.unseen .image-frame::after {content: "Your browser cannot show this file."; position: absolute; top: 45%; left: 50%;
+  transform: translateX(-50%); white-space: nowrap; pointer-events: none}
+#examples, #others {display: grid !important; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 8px}
+#examples {grid-template-columns: 1fr 1fr}
 #examples button, #others button {min-width: 0 !important; height: 100%; padding: 6px 8px 6px 60px; text-align: left;
   justify-content: flex-start; font-weight: 400; line-height: 1.25; min-height: 60px; background-size: 48px 48px;
   background-position: 6px center; background-repeat: no-repeat; white-space: normal; font-size: .85rem}

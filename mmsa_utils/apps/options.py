@@ -29,17 +29,18 @@ def parser(prog: str = "python -m mmsa_utils") -> argparse.ArgumentParser:
                                    formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--seed", type=_seed, default=0, help="of everything that is random (default 0)")
+    common.add_argument("--seed", type=_seed, default=0, metavar="N", help="of everything that is random (default 0)")
     common.add_argument("--json", action="store_true", help="print one JSON object; logs go to standard error")
     model = argparse.ArgumentParser(add_help=False)
-    model.add_argument("--model", metavar="DIR", help="from --out; without it, the model that ships")
+    model.add_argument("--model", metavar="DIR",
+                       help="a folder that train or align has written (default: the model that ships)")
     learning = _learning()
 
-    _train(add, common, learning)
-    _align(add, common, learning)
+    _predict(add, common, model)
     _evaluate(add, common, model)
     _report(add, common, model)
-    _predict(add, common, model)
+    _train(add, common, learning)
+    _align(add, common, learning)
     _export(add, common, model)
     _dashboard(add, model)
     _grade(add)
@@ -55,8 +56,9 @@ def _sentence(help: str) -> str:
 def _learning() -> argparse.ArgumentParser:
     """The options of what makes a model."""
     words = argparse.ArgumentParser(add_help=False)
-    words.add_argument("--pair", default="distilbert+vit",
-                       help="text and image encoder, such as bert+resnet18 or distilbert+vit (default)")
+    words.add_argument("--pair", metavar="TEXT+IMAGE", default="distilbert+vit",
+                       help="the encoders, such as bert+resnet18 or distilbert+vit (default); a half may be "
+                            "the folder of a Hugging Face model, or its name at the hub")
     words.add_argument("--size", choices=("mini", "full"), default="mini", help="of the encoders (default mini)")
     words.add_argument("--out", metavar="DIR", help="save the model here; what is under way is kept in DIR/unfinished, "
                                                    "and the same command goes on from there")
@@ -75,15 +77,17 @@ def _table_options(command: argparse._ActionsContainer, labelled: bool = True) -
 
 
 def _train(add: Add, common: argparse.ArgumentParser, learning: argparse.ArgumentParser) -> None:
-    train = add("train", parents=[common, learning], help="train a pair end to end", examples="""
+    train = add("train", parents=[common, learning],
+                help="train a model end to end, on your own posts or generated ones", examples="""
         train --pair bert+resnet18 --out my_model
         train --data posts.csv --out my_model""")
     train.add_argument("--binary", action=argparse.BooleanOptionalAction, default=None,
                        help="two classes and a single logit (default for bert+resnet18 only)")
-    train.add_argument("--epochs", type=int, default=4, help="passes over the posts (default 4)")
-    train.add_argument("--posts", type=int, default=2000, help="generated training posts (default 2000)")
-    train.add_argument("--data", metavar="FILE", help="your own training posts, CSV or JSON lines: text,image,label; "
-                                                      "or a folder or zip with such a table and its pictures")
+    train.add_argument("--epochs", type=int, metavar="N", default=4, help="passes over the posts (default 4)")
+    train.add_argument("--posts", type=int, metavar="N", default=2000, help="generated training posts (default 2000)")
+    train.add_argument("--data", metavar="FILE", help="your own posts, CSV or JSON lines: text,image,label; or a "
+                                                      "folder or zip with such a table and its pictures (default: "
+                                                      "generated posts); a part is kept back to test on")
     train.add_argument("--class-weights", choices=("balanced",),
                        help="balanced: rare classes count as much in the loss as frequent ones")
     train.add_argument("--freeze", action="store_true", help="keep the encoders as they are")
@@ -95,30 +99,36 @@ def _align(add: Add, common: argparse.ArgumentParser, learning: argparse.Argumen
                 help="the correction phase: align a random head on frozen encoders", examples="""
         align --seeds 1 --out my_model
         align --pair bert+resnet18 --posts 8000 --seeds 3""")
-    align.add_argument("--seeds", type=int, default=5, help="heads to train, for the intervals (default 5)")
-    align.add_argument("--posts", type=int, default=32000, help="posts to align on (default 32000)")
-    align.add_argument("--test-posts", type=int, default=2000, help="posts in each test split (default 2000)")
-    align.add_argument("--conflict", type=float, default=0.2, help="share of contradicting posts (default 0.2)")
+    align.add_argument("--seeds", type=int, metavar="N", default=5,
+                       help="heads to train, for the intervals (default 5)")
+    align.add_argument("--posts", type=int, metavar="N", default=32000, help="posts to align on (default 32000)")
+    align.add_argument("--test-posts", type=int, metavar="N", default=2000,
+                       help="posts in each test split (default 2000)")
+    align.add_argument("--conflict", type=float, metavar="SHARE", default=0.2,
+                       help="share of contradicting posts (default 0.2)")
 
 
 def _measured(command: argparse.ArgumentParser) -> None:
     """The options of what measures a model."""
-    command.add_argument("--data", metavar="FILE", help="your own posts; without it, generated ones")
+    command.add_argument("--data", metavar="FILE", help="your own posts with labels, as train takes them "
+                                                        "(default: generated ones)")
     command.add_argument("--split", choices=("validation", "test", "unseen"), default="test",
                          help="of the generated posts (default test)")
-    command.add_argument("--posts", type=int, default=2000, help="generated posts (default 2000)")
+    command.add_argument("--posts", type=int, metavar="N", default=2000, help="generated posts (default 2000)")
     command.add_argument("--mistakes", type=_count, default=5, metavar="N", help="how many to show (default 5)")
     _table_options(command)
 
 
 def _evaluate(add: Add, common: argparse.ArgumentParser, model: argparse.ArgumentParser) -> None:
-    _measured(add("evaluate", parents=[common, model], help="measure a saved model", examples="""
+    _measured(add("evaluate", parents=[common, model],
+                  help="how good a model is: figures with intervals, by class; the worst mistakes", examples="""
+        evaluate
         evaluate --split unseen
         evaluate --model my_model --data labelled.csv"""))
 
 
 def _report(add: Add, common: argparse.ArgumentParser, model: argparse.ArgumentParser) -> None:
-    report = add("report", parents=[common, model], help="a page to look at, of one evaluation", examples="""
+    report = add("report", parents=[common, model], help="an evaluation as one HTML page, with pictures", examples="""
         report --out report.html
         report --model my_model --data labelled.csv --out report.html""")
     report.add_argument("--out", metavar="FILE", dest="page", required=True, help="the page, one HTML file")
@@ -136,7 +146,8 @@ def _predict(add: Add, common: argparse.ArgumentParser, model: argparse.Argument
     one.add_argument("--text", metavar="WORDS", help="what it says")
     one.add_argument("--image", metavar="FILE", help="its picture")
     many = predict.add_argument_group("a table of posts", "Labels are not needed, and not looked at.")
-    many.add_argument("--data", metavar="FILE", help="the posts, CSV or JSON lines: text,image")
+    many.add_argument("--data", metavar="FILE", help="the posts, CSV or JSON lines: text,image; or a folder or "
+                                                     "zip with such a table and its pictures")
     many.add_argument("--out", metavar="FILE", dest="answers",
                       help="where their answers go, .csv or .jsonl: a row for each post, with its number in the table")
     many.add_argument("--workers", type=_count, default=0, metavar="N",
@@ -145,8 +156,8 @@ def _predict(add: Add, common: argparse.ArgumentParser, model: argparse.Argument
 
 
 def _export(add: Add, common: argparse.ArgumentParser, model: argparse.ArgumentParser) -> None:
-    export = add("export", parents=[common, model], help="a model as an ONNX file, to be used without torch",
-                 examples="""
+    export = add("export", parents=[common, model],
+                 help="a model as an ONNX file, to be used without torch (needs the extra onnx)", examples="""
         export --onnx exported/model.onnx
         export --model my_model --onnx exported/model.onnx""")
     export.add_argument("--onnx", metavar="FILE", required=True,
@@ -154,7 +165,8 @@ def _export(add: Add, common: argparse.ArgumentParser, model: argparse.ArgumentP
 
 
 def _dashboard(add: Add, model: argparse.ArgumentParser) -> None:
-    dashboard = add("dashboard", parents=[model], help="a page to read posts on, served to this machine alone",
+    dashboard = add("dashboard", parents=[model],
+                    help="a page to read posts on, served to this machine alone (needs the extra dashboard)",
                     examples="""
         dashboard --open
         dashboard --model my_model --port 7860
@@ -183,6 +195,10 @@ def _grade(add: Add) -> None:
 
 def check(arguments: argparse.Namespace) -> str:
     """What is off with a call's words taken together, in a sentence; "" if nothing is."""
+    for name, option in (("data", "--data"), ("model", "--model"), ("out", "--out"), ("answers", "--out"),
+                         ("onnx", "--onnx"), ("page", "--out")):
+        if getattr(arguments, name, None) == "":  # an unset variable of a script: it must not mean "none given"
+            return f"{option} is empty: expected a name"
     if arguments.command != "predict":
         return ""
     one, table = (arguments.text, arguments.image), (arguments.data, arguments.answers)

@@ -68,7 +68,8 @@ def build(folder: str | Path | None = None) -> gradio.Blocks:
     answers = Answers(choices_of(folder))
     page_folder = tempfile.TemporaryDirectory(prefix="mmsa-dashboard-", ignore_cleanup_errors=True)
     os.environ["GRADIO_TEMP_DIR"] = page_folder.name  # uploads: readable to nobody else, removed with the page
-    with gr.Blocks(title="Text and picture", analytics_enabled=False, delete_cache=(60, 900)) as page:
+    with gr.Blocks(title="Text and picture", analytics_enabled=False, delete_cache=(60, 900),
+                   fill_width=True) as page:
         page.mmsa_folder, page.mmsa_thumbnails = page_folder, _thumbnails(answers.posts)
         gr.Markdown(TITLE)
         with gr.Row(elem_id="page"):
@@ -166,6 +167,7 @@ def _connect(gr: ModuleType, answers: Answers, on: dict[str, Any]) -> None:
     now = {"js": "(old, ...rest) => [mmsa.stamp(), ...rest]", **own}  # each step reads what the fields hold by then
     again = {"trigger_mode": "multiple", **now}
     (go.click(stamped(answers.answer), [stamp, *post], on["answer"], trigger_mode="always_last", **now)
+     .then(answers.about, on["model"], on["note"], trigger_mode="multiple", **own)
      .then(stamped(answers.whatif), [stamp, *post, on["other_text"], on["other_picture"]], on["whatif"], **again)
      .then(stamped(answers.mattered), [stamp, *post], on["mattered"], **again))
     for text in (on["text"], on["other_text"]):
@@ -173,7 +175,8 @@ def _connect(gr: ModuleType, answers: Answers, on: dict[str, Any]) -> None:
         text.submit(js="() => mmsa.touch(0)", fn=None, **own)
     for picture in (on["picture"], on["other_picture"]):
         picture.change(js="() => mmsa.touch(0)", fn=None, **own)
-    (on["model"].input(js="() => mmsa.outdate()", fn=None, **own).then(answers.choose, on["model"], on["note"], **own)
+    on["model"].input(js=f"() => mmsa.touch({TYPING})", fn=None, **own)  # by then it is known to be on its way
+    (on["model"].input(answers.choose, on["model"], None, trigger_mode="multiple", concurrency_limit=8, **own)
      .then(js="() => mmsa.touch(0)", fn=None, **own))
     for one, example, other in zip(answers.posts.values(), on["examples"], on["others"]):
         example.click(functools.partial(_filled, one), None, [on["text"], on["picture"]], **own)

@@ -25,7 +25,7 @@ from ..model.model import MultimodalSentimentModel, load_model
 from ..model.modes import evaluating
 from ..model.remarks import remarks
 from ..posts.own import FaultyRows, FilePosts
-from .common import log, named_in_a_file, own_posts
+from .common import log, make_folder, named_in_a_file, own_posts
 
 BATCH = 64  # posts
 
@@ -163,7 +163,7 @@ def _in_the_end(path: Path) -> Iterator[IO[str]]:
     """A file under another name beside `path`, which takes its place when all went well, and else is removed."""
     if path.is_dir():
         raise IsADirectoryError(f"--out is {path}, a folder: expected the name of a file.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, "--out")
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".unfinished-", suffix=path.suffix, delete=False,
                                      encoding="utf8", newline="") as file:
         made = Path(file.name)

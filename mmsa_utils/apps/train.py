@@ -26,7 +26,7 @@ from .evaluate import evaluation
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train a pair end to end, on generated posts or on one's own; measure it once on the test posts."""
     binary = arguments.pair == "bert+resnet18" if arguments.binary is None else arguments.binary
-    seed = arguments.seed
+    seed, (text, image) = arguments.seed, pair_of(arguments.pair)
 
     def generated(n: int, split: str) -> FoodPosts:
         return FoodPosts(n, split, binary=binary, seed=seed, pixels=PIXELS[arguments.size])
@@ -50,7 +50,6 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         train_posts, validation_posts = drawn(generated(arguments.posts, "train")), drawn(
             generated(max(1, arguments.posts // 4), "validation"))
         test_posts = generated(1000, "test")  # looked at once: drawn as they are asked for
-    text, image = pair_of(arguments.pair)
     model = MultimodalSentimentModel(text, image, arguments.size, classes=classes, frozen=arguments.freeze,
                                      seed=seed).to(best_device())
     for name, posts in (("training", train_posts), ("validation", validation_posts)):

@@ -53,7 +53,7 @@ def prediction_explorer(model: MultimodalSentimentModel) -> Explorer:
         other_text = text if whatif_text == MINE else posts[whatif_text].text
         other_image = image if whatif_picture == MINE else posts[whatif_picture].image
         return _close_lines(html + panels.heading("what if") + post_html(other_text, other_image)
-                            + whatif_html(mine, reader.read(other_text, other_image), "what if"))
+                            + whatif_html(mine, {"changed so": reader.read(other_text, other_image)}))
 
     def show_mattered(button: Any) -> None:
         try:

@@ -79,7 +79,7 @@ def bars(values: Mapping[str, float], colours: Mapping[str, str] = LABEL_COLOURS
     """Shares between 0 and 1 as horizontal bars, each with its name and number."""
     lines = []
     for name, value in values.items():
-        bar = (f'<div style="background:{_FAINT};width:120px;height:12px;border-radius:2px">'
+        bar = (f'<div style="background:{_FAINT};width:100px;height:12px;border-radius:2px">'
                f'<div style="width:{100 * min(max(value, 0), 1):.1f}%;height:12px;border-radius:2px;'
                f'background:{colours.get(name, BLUE)}"></div></div>')
         lines.append(f'<tr><th scope="row" style="text-align:left;font-weight:400;padding:1px 8px 1px 0">{escape(name)}'

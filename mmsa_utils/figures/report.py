@@ -60,7 +60,7 @@ def page(result: Mapping[str, Any], pictures: Mapping[int, Image.Image], about: 
         about: what was measured, and when: name → words.
     """
     title = "How well a model reads posts"
-    parts = [f"<h1>{title}</h1>", _pairs(about), *(f'<p class="note">{_text(said, 1000)}</p>'
+    parts = [f"<h1>{title}</h1>", _in_short(result), _pairs(about), *(f'<p class="note">{_text(said, 1000)}</p>'
                                                   for said in result.get("remarks", ()))]
     if "classes" in result:
         parts += [_figures(result), _by_class(result), _confusion(result), _reliability(result), _slices(result)]
@@ -73,6 +73,22 @@ def page(result: Mapping[str, Any], pictures: Mapping[int, Image.Image], about: 
             "style-src 'unsafe-inline'\">\n"
             f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n" + "\n".join(parts)
             + "\n</main>\n</body>\n</html>\n")
+
+
+def _in_short(result: Mapping[str, Any]) -> str:
+    """The one sentence that a reader in a hurry takes along."""
+    if "classes" not in result:
+        low, high = result["intervals"]["mae"] or (None, None)
+        between = "" if low is None else f" (between {low:.3f} and {high:.3f})"
+        return f"<p><strong>On average it is {result['mae']:.3f} off{between}.</strong></p>"
+    frequent, (low, high) = result["most_frequent"], result["intervals"]["accuracy"]
+    return (f"<p><strong>It answers {_of_hundred(result['accuracy'])} of 100 posts rightly</strong> (somewhere between "
+            f"{_of_hundred(low)} and {_of_hundred(high)}). Saying {_text(frequent['class'])} every time would be right "
+            f"on {_of_hundred(frequent['accuracy'])}.</p>")
+
+
+def _of_hundred(share: float) -> str:
+    return f"{100 * share:.0f}"
 
 
 def _text(value: object, longest: int = 60) -> str:
@@ -180,7 +196,8 @@ def _reliability(result: Mapping[str, Any]) -> str:
                      for sure, right, share in bands)
     return ("<h2>As sure as it is right?</h2><p>Each dot is a band of answers that the model is about equally sure "
             "of; the larger, the more of them. On the dotted line it is as sure as it is right; below it, too sure.</p>"
-            f'<svg width="320" height="300" viewBox="0 0 320 300" role="img" aria-label="Reliability: {escape(said)}.">'
+            '<svg width="320" height="308" viewBox="0 -8 320 308" role="img" '
+            f'aria-label="Reliability: {escape(said)}.">'
             '<path d="M40 10v240h240" fill="none" stroke="currentColor"/><path d="M40 250L280 10" stroke="var(--line)" '
             f'stroke-dasharray="3 4"/>{dots}{ticks}<text x="160" y="290" text-anchor="middle">confidence</text>'
             '<text transform="translate(10 60) rotate(-90)" text-anchor="middle">accuracy</text></svg>')
@@ -206,7 +223,8 @@ def _numbers(result: Mapping[str, Any]) -> str:
 def _mistakes(result: Mapping[str, Any], pictures: Mapping[int, Image.Image]) -> str:
     heading = "<h2>The worst mistakes</h2>"
     if not result["mistakes"]:
-        return heading + "<p>None are shown.</p>"
+        none = "There are none: every post is answered rightly." if result.get("accuracy") == 1 else "None are shown."
+        return f"{heading}<p>{none}</p>"
     items, room = [], MOST
     for one in result["mistakes"]:
         image = _picture(pictures[one["post"]], one["post"]) if one["post"] in pictures else ""
@@ -218,14 +236,15 @@ def _mistakes(result: Mapping[str, Any], pictures: Mapping[int, Image.Image]) ->
                  **{_ALONE.get(side, side): said for side, said in one.get("alone", {}).items()},
                  **({"relation": one["relation"]} if "relation" in one else {}),
                  **({"file": one["picture"]} if "picture" in one else {})}
-        items.append(f"<li><h3>Post {one['post'] + 1}</h3>{image}<blockquote>{_text(one['text'] or '(no text)', 1000)}"
+        items.append(f"<li><h3>Post {one['post'] + 1}</h3>{image}<blockquote>{_text(one['text'] or '(no text)', 300)}"
                      f"</blockquote>{_pairs(facts, 80)}</li>")
         room -= len(items[-1])
         if room < 0:
             items.append(f"<li>There is no room for {len(result['mistakes']) - len(items)} more.</li>")
             break
-    first = "Those that the model was surest of" if "classes" in result else "Those that are farthest off"
-    return f'{heading}<p>{first} come first.</p><ul class="posts">{"".join(items)}</ul>'
+    first = ("Those that the model was surest of come first; in brackets, the probability that it gave."
+             if "classes" in result else "Those that are farthest off come first.")
+    return f'{heading}<p>{first}</p><ul class="posts">{"".join(items)}</ul>'
 
 
 def _picture(image: Image.Image, place: int) -> str:
@@ -248,4 +267,8 @@ def _explained(classes: bool) -> str:
     return ("<h2>How to read this</h2><p>An interval holds the true figure in 95 of 100 such measurements (Wilson "
             "1927); that of macro-F1 is the mean of the classes' intervals, which is on the wide side. What a side "
             "says alone is an average over neutral drawn posts in the place of the other side: a rough measure where "
-            "the posts are of another kind. A slice with few posts may look good or bad by luck.</p>")
+            "the posts are of another kind. A slice with few posts may look good or bad by luck.</p>"
+            "<p>Precision: of the answers of this class, the share that is right. Recall: of the posts of this class, "
+            "the share that is found. F1 is high only where both are; macro-F1 is its mean over the classes. The "
+            "calibration error is how far, on average, sureness and accuracy lie apart; the loss also counts how sure "
+            "the model was of what is wrong. The lower, the better, for these two.</p>")

@@ -237,7 +237,8 @@ def _remarks(n: int, interval: tuple[float, float], classes: dict[str, dict[str,
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" or {len(names) - 5} more" if len(names) > 5 else "")
+    shown = names[:5] + [f"{len(names) - 5} more"] * (len(names) > 5)
+    return " or ".join([", ".join(shown[:-1])] * (len(shown) > 1) + shown[-1:])
 
 
 def plain(value: Any) -> Any:

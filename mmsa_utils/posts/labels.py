@@ -47,8 +47,10 @@ def read_labels(cells: Sequence[Any], classes: Sequence[str] = LABELS) -> Labels
         ValueError: where the column could mean one thing or another, or holds other names; it says what was found and
             what to write.
     """
-    moods = set(BINARY_LABELS) <= set(classes) <= set(LABELS)
+    called = [_WORDS.get(plain(name)) for name in classes]
+    moods = len(set(called)) == len(called) and set(called) in ({*BINARY_LABELS}, {*LABELS})
     names = dict(_WORDS) if moods else {plain(name): name for name in classes}
+    classes = [names[plain(name)] for name in classes]  # moods by their usual names, whatever a model calls them
     words = [None if is_missing(cell) else plain(cell) for cell in cells]
     kinds = [_kind(word, names) for word in words]
     found = {kind: Counter(word for word, one in zip(words, kinds) if one == kind and word is not None)
@@ -89,7 +91,9 @@ def _meanings(found: dict[str, Counter[str]], classes: Sequence[str], names: dic
             except ValueError:
                 if kind == most:
                     raise
-                means[kind], odd[kind] = {}, {"name": "names", "number": "numbers", "truth": "True and False"}[most]
+                means[kind] = {}
+                if not (most == "name" and any(_NUMBER.fullmatch(name) for name in names)):
+                    odd[kind] = {"name": "names", "number": "numbers", "truth": "True and False"}[most]
     return means, odd
 
 
@@ -122,10 +126,12 @@ def _numbers(words: Counter[str], classes: Sequence[str], moods: bool) -> dict[i
     found = Counter(_whole(word) for word in words.elements())
     values, shown = set(found), _shown(found)
     if not moods:
-        if values <= set(range(len(classes))) and 0 in values:
+        counted = not any(_NUMBER.fullmatch(plain(name)) for name in classes)
+        if counted and values <= set(range(len(classes))) and 0 in values:
             return dict(enumerate(classes))
-        raise ValueError(f"the labels are the numbers {shown}: expected 0 to {len(classes) - 1} for "
-                         f"{', '.join(classes)}, counted from 0. Write the names in their place.")
+        raise ValueError(f"the labels are the numbers {shown}: expected "
+                         + (f"0 to {len(classes) - 1} for " if counted else "") + ", ".join(classes)
+                         + (", counted from 0" if counted else "") + ". Write the names in their place.")
     if tuple(classes) not in (LABELS, BINARY_LABELS):
         raise ValueError(f"the labels are the numbers {shown}, and the classes are in the order {', '.join(classes)}: "
                          "write the names, so that none is mistaken for another.")
@@ -159,6 +165,9 @@ def _truth(found: Counter[str], classes: Sequence[str], moods: bool) -> dict[str
     """What True and False stand for."""
     if tuple(classes) == BINARY_LABELS:
         return {"false": "negative", "true": "positive"}
+    if not moods:
+        raise ValueError(f"the labels are {_shown(found)}: expected {', '.join(classes)}. Write the names in their "
+                         "place.")
     raise ValueError(f"the labels are {_shown(found)}: is False negative, or neutral as well? For a model with two "
                      f"classes (--binary) False and True are negative and positive; here write {', '.join(classes)} in "
                      "words.")
@@ -174,7 +183,8 @@ def _other_names(found: Counter[str], classes: Sequence[str], cells: Sequence[An
         return (f"the labels are grades, such as {_shown(shown)}: expected classes. Write {', '.join(classes)} in "
                 "their place.")
     hint = ("." if len(found) > 20 else
-            f". For classes of these names, in Python: load_posts(..., classes={sorted(shown)!r}).")
+            f". For classes of these names, in Python: load_posts(..., classes={sorted(shown)!r}), for "
+            "a model with these.")
     return f"the labels are {_shown(shown)}: expected {_expected(classes)}{hint}"
 
 
@@ -187,7 +197,8 @@ def _fault(cell: object, word: str | None, others: str | None, classes: Sequence
         return (f"label is {('' if cell is None else str(cell).strip())!r}: it is missing. Expected "
                 f"{_expected(classes)}.")
     if others:
-        return f"label is {str(cell).strip()[:60]!r}, and other rows write {others}: expected {_expected(classes)}."
+        clear = ", ".join(classes) if _NUMBER.fullmatch(word) and 0 <= _whole(word) <= 2 else _expected(classes)
+        return f"label is {str(cell).strip()[:60]!r}, and other rows write {others}: expected {clear}."
     return f"label is {str(cell).strip()[:60]!r}: expected {_expected(classes)}."
 
 

@@ -1,7 +1,7 @@
 """Which posts are alike? Digests of texts and pictures: a picture saved anew has nearly the same one.
 
 A picture's digest holds a checksum of its pixels, the mean colours of its four quarters, how busy it is, and in which
-of 16 x 16 places it grows brighter or darker. No picture can be made of it again.
+of 16 x 14 places it grows brighter or darker, and where it does so clearly. No picture can be made of it again.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from PIL import Image
 from .labels import plain
 
 TEXT_BYTES = 8
-_SUM, _CELLS, _STEP = 8, 16, 5  # bytes; places along each edge; a smaller difference of brightness between them is none
+_SUM, _ACROSS, _DOWN = 8, 16, 14  # bytes; places: as many as fill whole words with bits
+_SLIGHT, _CLEAR = 1, 5  # of brightness between two places: a smaller difference is none, a larger one outlasts saving
 _COLOURS = slice(_SUM, _SUM + 12)
 _BUSY, _MARKS = _SUM + 12, _SUM + 16  # 3 bytes are left free, so that the marks are whole words
-PICTURE_BYTES = _MARKS + 4 * _CELLS * _CELLS // 8
-_COLOUR_SHIFT, _SHARE = 4, 0.25  # how far the same picture comes to differ by being saved again, as was measured
+_PLANE = 2 * _ACROSS * _DOWN // 8  # bytes: is it brighter, is it darker, is it clearly so?
+PICTURE_BYTES = _MARKS + 3 * _PLANE
+_COLOUR_SHIFT, _SHARE = 4, 0.1  # how far the same picture comes to differ by being saved again, as was measured
 
 
 class Digests(NamedTuple):
@@ -43,9 +45,9 @@ def picture_digest(image: Image.Image) -> np.ndarray:
     digest[_COLOURS] = np.asarray(image.resize((2, 2), Image.Resampling.BOX)).reshape(-1)
     grey = image.convert("L")
     digest[_BUSY] = min(255, np.asarray(grey.resize((64, 64), Image.Resampling.BOX)).std())
-    cells = np.asarray(grey.resize((_CELLS + 1,) * 2, Image.Resampling.BOX), dtype=np.int16)
+    cells = np.asarray(grey.resize((_ACROSS + 1, _DOWN + 1), Image.Resampling.BOX), dtype=np.int16)
     steps = np.stack([np.diff(cells, axis=1)[:-1], np.diff(cells, axis=0)[:, :-1]])
-    digest[_MARKS:] = np.packbits(np.stack([steps > _STEP, steps < -_STEP]))
+    digest[_MARKS:] = np.packbits(np.stack([steps > _SLIGHT, steps < -_SLIGHT, abs(steps) > _CLEAR]))
     return digest
 
 
@@ -57,9 +59,12 @@ def same_picture(one: np.ndarray, others: np.ndarray) -> np.ndarray:
     """
     equal = (others[:, :_SUM] == one[:_SUM]).all(1)
     shift = np.abs(others[:, _COLOURS].astype(np.int16) - one[_COLOURS]).max(1, initial=0)
-    differing = _ones(others[:, _MARKS:] ^ one[_MARKS:])
-    marked = (_ones(others[:, _MARKS:]) + _ones(one[None, _MARKS:]) + differing) // 2  # in the one or the other
-    plain_ones = (marked < 8) & (shift + differing == 0) & (np.maximum(others[:, _BUSY], one[_BUSY]) < 2)
+    brighter, darker, clear = (others[:, start:start + _PLANE] for start in range(_MARKS, PICTURE_BYTES, _PLANE))
+    brighter_here, darker_here, clear_here = one[_MARKS:].reshape(3, _PLANE)
+    marked = _ones(clear | clear_here)
+    differing = _ones((clear | clear_here) & ~(brighter & brighter_here | darker & darker_here))
+    exact = (marked < 8) & (others[:, _COLOURS.start:_BUSY] == one[_COLOURS.start:_BUSY]).all(1)
+    plain_ones = exact & (others[:, _MARKS:] == one[_MARKS:]).all(1) & (np.maximum(others[:, _BUSY], one[_BUSY]) < 2)
     return equal | plain_ones | (marked >= 8) & (differing <= _SHARE * marked) & (shift <= _COLOUR_SHIFT)
 
 

@@ -25,7 +25,8 @@ class FaultyRows(ValueError):
 
     def __init__(self, name: str, faults: list[str]):
         more = f"\n... and {len(faults) - 10} more" if len(faults) > 10 else ""
-        super().__init__(f"{name} has {len(faults)} faulty rows:\n" + "\n".join(faults[:10]) + more)
+        rows = "faulty row" if len(faults) == 1 else "faulty rows"
+        super().__init__(f"{name} has {len(faults)} {rows}:\n" + "\n".join(faults[:10]) + more)
         self.faults = faults
 
 
@@ -119,7 +120,8 @@ def load_posts(source: Any, anywhere: bool = False, show_progress: bool = False,
     left_out: dict[str, int] = {}
     if labelled:
         try:
-            indices, wrong, left_out = read_labels([row["label"] for _, row in table.rows], names)
+            indices, wrong, left_out = read_labels(
+                [None if isinstance(row, ValueError) else row["label"] for _, row in table.rows], names)
         except ValueError as error:
             raise ValueError(f"{table.name}: {error}") from None
     rows: list[tuple[str, Picture, int | None]] = []
@@ -128,6 +130,9 @@ def load_posts(source: Any, anywhere: bool = False, show_progress: bool = False,
     for place, (number, row) in progress(list(enumerate(table.rows)), "check", show_progress):
         if labelled and indices[place] is None and place not in wrong:
             continue  # it is left out
+        if isinstance(row, ValueError):
+            faults.append(f"row {number} {row}")
+            continue
         try:
             text, picture, digest = check(row)
             if place in wrong:

@@ -108,6 +108,10 @@ def _shared(keys: np.ndarray) -> int:
 
 def _remarks(parts: list[FilePosts], alike: dict[str, int], there: list[str]) -> list[str]:
     said = []
+    absent = [name for name in parts[0].classes if name not in there]
+    if absent:
+        said.append(f"no post of the table is {' or '.join(absent)}: the model has an answer that it never learns"
+                    + (" (--binary makes one for negative and positive alone)." if absent == ["neutral"] else "."))
     if any(alike.values()):
         said.append(f"{alike['texts']} posts have a text that another one has, {alike['pictures']} a picture: such "
                     "posts stay together in one part, so that none is known from another.")

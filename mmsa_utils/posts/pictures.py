@@ -105,10 +105,20 @@ def _decoded(file: BinaryIO, name: str) -> Image.Image:
         raise ValueError(f"{name} has too many pixels, expected at most {MAX_PIXELS // 10**6} megapixels: make it "
                          "smaller.") from error
     except UnidentifiedImageError as error:  # its own message would name an object in memory
-        raise ValueError(f"{name} cannot be read as a picture (of no known kind): save it again as JPEG or PNG."
-                         ) from error
+        raise ValueError(f"{name} {_what_else(start)}") from error
     except Exception as error:  # what a damaged file sets off in the readers of all these formats has no kind in common
         raise ValueError(f"{name} cannot be read as a picture ({error}): save it again as JPEG or PNG.") from error
+
+
+def _what_else(start: bytes) -> str:
+    """What a file is that begins so, if it is no picture, and what to do."""
+    if not start:
+        return "cannot be read as a picture (it is empty, 0 bytes): save it again, or download it anew."
+    if start.lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "cannot be read as a picture (it is a web page): download the picture that it shows."
+    if start.startswith(b"PK\3\4"):
+        return "cannot be read as a picture (it is a zip): unpack it, and name a picture."
+    return "cannot be read as a picture (of no known kind): save it again as JPEG or PNG."
 
 
 def _shrunk(image: Image.Image, name: str) -> Image.Image:

@@ -14,7 +14,8 @@ from .labels import is_missing
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/+[^/]|//[^/]", re.IGNORECASE)  # C:/ is a drive
-_BASE64 = re.compile(r"(iVBOR|/9j/|R0lGOD|UklGR|Qk[0-9A-Za-z])[A-Za-z0-9+/=\s]{80,}")  # as pictures begin in it
+_DOMAIN = re.compile(r"(www\.|([\w-]+\.)+(com|org|net|io|co|ly|me|de|uk)/)", re.IGNORECASE)  # without its https://
+_BASE64 = re.compile(r"(?:b['\"])?(iVBOR|/9j/|R0lGOD|UklGR|Qk[0-9A-Za-z])[A-Za-z0-9+/=\s]{80,}")  # how pictures begin
 
 
 def is_file(path: Path) -> bool:
@@ -40,6 +41,11 @@ def check_name(name: str) -> None:
     if name.lstrip()[:5].lower() == "data:" or _BASE64.match(name.lstrip()):
         raise ValueError(f"the picture is written as text (base64: {name.strip()[:30]}...): decode it into a file, and "
                          "name the file.")
+    if name.lstrip().startswith(("<PIL.", "{'bytes'", "{\"bytes\"", "[[[")):
+        raise ValueError(f"the picture is what Python shows of one ({name.strip()[:30]}...): save the picture as a "
+                         "file, and name the file.")
+    if name.lstrip()[:7].lower() == "file://":
+        raise ValueError(f"{name.strip()[:200]} is a file's address: name the file by its path, without file://.")
     if _ADDRESS.match(name.lstrip()):
         raise _address(name)
 
@@ -59,9 +65,9 @@ def missing_file(path: Path, name: str = "") -> Exception:
         check_name(name)
     except ValueError as error:
         return error
-    if name.lstrip().lower().startswith("www."):
+    if _DOMAIN.match(name.lstrip()):
         return _address(name)
-    parts = [part.strip(" []'\"") for part in re.split("[;,|\n\t]", name)]
+    parts = [part.strip(" []'\"") for part in re.split(r"[;,|\s]+", name)]
     if sum(part.lower().endswith(SUFFIXES) for part in parts) > 1:
         return ValueError(f"{name[:200]} names {len(parts)} pictures: a post has one. Write a row for each, or name "
                           "the one that counts.")
@@ -74,8 +80,11 @@ def missing_file(path: Path, name: str = "") -> Exception:
                                      "table into a zip with its pictures, and name that.")
     meant = meant_instead(path)
     if meant is not None:
-        return FileNotFoundError(f"{shown}, but there is {meant.name}: write the name as it is, upper and lower case "
+        other = meant.name if meant.parent == path.parent else meant
+        return FileNotFoundError(f"{shown}, but there is {other}: write the name as it is, upper and lower case "
                                  "and ending too.")
+    if _exists(path):
+        return FileNotFoundError(f"{shown}, it is a pipe or a device: check the path.")
     if "\\" in str(path) or PureWindowsPath(str(path)).drive:
         return FileNotFoundError(f"{shown}: check the path. It is written as on Windows; everywhere understood is "
                                  "folder/picture.jpg.")
@@ -83,17 +92,25 @@ def missing_file(path: Path, name: str = "") -> Exception:
 
 
 def meant_instead(path: Path) -> Path | None:
-    """The file that a name means which differs in case, accents' spelling, %20 or a missing ending; None for none."""
+    """What a name means that differs in case, accents' spelling, %20 or a missing ending, or of which a folder's name
+    does; None for nothing.
+    """
     try:
-        there = _listed(path.parent, os.stat(path.parent).st_mtime_ns)
+        there_is = path.parent == path or path.parent.is_dir()
+        folder = path.parent if there_is else meant_instead(path.parent)
+        there = {} if folder is None else _listed(folder, os.stat(folder).st_mtime_ns)
     except (OSError, ValueError):
         return None
+    if folder is None:
+        return None
+    if not there_is and path.name in there.values():
+        return folder / path.name
     wanted = fold(path.name)
     stem, ending = os.path.splitext(wanted)
     for like in (wanted, *(stem + other for other in (".jpg", ".jpeg") if ending in (".jpg", ".jpeg")),
                  *(wanted + other for other in SUFFIXES)):
         if there.get(like, path.name) != path.name:
-            return path.with_name(there[like])
+            return folder / there[like]
     return None
 
 
@@ -105,7 +122,7 @@ def _listed(folder: Path, changed: int) -> dict[str, str]:
 
 def fold(name: str) -> str:
     """A name without the difference of case, accents' spelling and %20."""
-    return unicodedata.normalize("NFC", unquote(name.strip(" '\""))).casefold()
+    return unicodedata.normalize("NFC", unquote(name.strip(" []'\""))).casefold()
 
 
 def _exists(path: Path) -> bool:

@@ -12,8 +12,8 @@ from PIL import Image
 from .archive import MAX_MEMBER, MAX_TABLE, Member, members
 from .labels import is_missing
 from .pictures import open_picture, picture_from_bytes, to_rgb
-from .places import check_name, fold, is_file, place_of
-from .tables import SUFFIXES, columns_for, rows_of
+from .places import check_name, fold, is_file, meant_instead, place_of
+from .tables import SUFFIXES, Row, columns_for, rows_of
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Row:
+class Held:
     """A picture in a row of a `datasets.Dataset`, which decodes it when it is asked for: none stays in memory."""
 
     table: Any
@@ -56,14 +56,14 @@ class Row:
         return Given(value).open()
 
 
-Picture = Path | Member | Given | Row  #: what a row keeps of its picture until it is opened
+Picture = Path | Member | Given | Held  #: what a row keeps of its picture until it is opened
 
 
 class Source(NamedTuple):
     """A table of posts, taken apart."""
 
     name: str
-    rows: list[tuple[int, dict[str, Any]]]  # number, and the cells "text", "image", "label"
+    rows: list[tuple[int, Row]]  # number, and the cells "text", "image", "label"
     folder: Path | tuple[dict[str, Member], PurePosixPath]  # that pictures are named from; in a zip, what it holds
 
     def picture(self, cell: Any, anywhere: bool) -> Picture:
@@ -74,7 +74,7 @@ class Source(NamedTuple):
         """
         if isinstance(cell, Mapping):  # as datasets give it: {"bytes": ..., "path": ...}
             cell = cell["bytes"] if cell.get("bytes") is not None else cell.get("path", cell)
-        if isinstance(cell, Row):
+        if isinstance(cell, Held):
             return cell
         if isinstance(cell, (list, tuple)) and cell and all(isinstance(one, str) for one in cell):
             raise ValueError(f"image is {repr(cell)[:60]}: expected a string. A post has one picture: write a row for "
@@ -97,9 +97,10 @@ def _member(name: str, files: dict[str, Member], folder: PurePosixPath) -> Membe
         raise ValueError(f"the picture {name[:200]} may lie outside of the zip: name it relative to the table in it.")
     wanted = str(folder / place)
     if wanted not in files:
-        like = next((other for other in files if fold(other) == fold(wanted)), None)
-        raise FileNotFoundError(f"there is no picture file {wanted[:300]} in the zip"
-                                + (f", but there is {like}: write the name as it is." if like else ": check the path."))
+        like = next((other for other in files if fold(other) == fold(wanted)), None) or next(
+            (other for other in files if fold(PurePosixPath(other).name) == fold(place.name)), None)
+        remedy = f", but there is {like}: write its place and name as they are." if like else ": check the path."
+        raise FileNotFoundError(f"there is no picture file {wanted[:300]} in the zip{remedy}")
     return files[wanted]
 
 
@@ -121,7 +122,12 @@ def read_source(source: Any, wanted: dict[str, str]) -> Source:
     if _is_folder(path):
         path = path / _only_table([file.name for file in path.iterdir() if is_file(file)], f"the folder {path}",
                                   "name the one that is meant")
+    if "://" in str(source):
+        raise ValueError(f"{str(source)[:200]} is an address on the web: download the table and its pictures first.")
     if not is_file(path):
+        meant = meant_instead(path)
+        if meant is not None:
+            raise FileNotFoundError(f"there is no file {path}, but there is {meant.name}: write the name as it is.")
         raise FileNotFoundError(f"there is no file {path}: expected a CSV or JSON-lines table of posts, a folder or a "
                                 "zip with one.")
     try:
@@ -158,7 +164,8 @@ def _taken(name: str, file: str, data: bytes, wanted: dict[str, str], folder: An
     if not rows_there and file.lower().endswith((".jsonl", ".ndjson")):  # columns are found in rows alone
         return Source(name, [], folder)
     columns = columns_for(wanted, found, name if name == file else f"{name}: {file}")
-    return Source(name, [(number, {side: row.get(column) for side, column in columns.items()})
+    return Source(name, [(number, row if isinstance(row, ValueError) else
+                          {side: row.get(column) for side, column in columns.items()})
                          for number, row in rows_there], folder)
 
 
@@ -181,7 +188,7 @@ def _held(source: Any, wanted: dict[str, str]) -> Source:
     for side, column in columns.items():
         feature = features.get(column)
         if side == "image" and hasattr(feature, "decode"):
-            cells[side] = [Row(source, number, column) for number in range(len(source))]
+            cells[side] = [Held(source, number, column) for number in range(len(source))]
             continue
         cells[side] = list(source[column])
         if side == "label" and getattr(feature, "names", None):  # numbers that stand for names

@@ -9,10 +9,11 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
+Row = dict | ValueError  #: the cells by column; or an error that says what such a row is or has
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 
 
-def rows_of(name: str, data: bytes, needed: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, dict]]]:
+def rows_of(name: str, data: bytes, needed: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, Row]]]:
     """A file of a table, taken apart.
 
     Args:
@@ -21,7 +22,8 @@ def rows_of(name: str, data: bytes, needed: Sequence[str]) -> tuple[list[str], I
         needed: columns that it is to have; among separators, those that give them are taken.
 
     Returns:
-        Its columns, and each row's number (the header of a CSV is row 1) with its cells by column.
+        Its columns, and each row's number (the header of a CSV is row 1) with its cells by column, or with the error
+        that it is.
 
     Raises:
         ValueError: if it cannot be taken apart; the message names the row.
@@ -33,14 +35,16 @@ def rows_of(name: str, data: bytes, needed: Sequence[str]) -> tuple[list[str], I
                              ".xlsx", ".xls", ".parquet", ".ods", ".json", ".feather") else ""))
     text = _text(name, data)
     if suffix in (".jsonl", ".ndjson"):
-        rows = list(_json_rows(name, text))
-        columns = list(dict.fromkeys(key for _, row in rows[:1000] for key in row))
+        rows = list(_json_rows(text))
+        columns = list(dict.fromkeys(key for _, row in rows[:1000] if isinstance(row, dict) for key in row))
+        if rows and not columns:
+            raise ValueError(f"{name} row {rows[0][0]} {rows[0][1] or 'is an object without keys.'}")
         return columns, iter(rows)
     header, cells = _csv_rows(name, text, needed, "\t" if suffix == ".tsv" else ",")
     twice = {column for column in needed if header.count(column) > 1}
     if twice:
         raise ValueError(f"{name} has the column {', '.join(sorted(twice))} more than once: keep one.")
-    return header, _by_column(name, header, cells)
+    return header, _by_column(header, cells)
 
 
 def _suffix(name: str) -> str:
@@ -78,25 +82,25 @@ def _csv_rows(name: str, text: str, needed: Sequence[str], usual: str) -> tuple[
     return (numbered[0][1], numbered[1:]) if numbered else ([], [])
 
 
-def _by_column(name: str, header: list[str], rows: list[tuple[int, list[str]]]) -> Iterator[tuple[int, dict]]:
+def _by_column(header: list[str], rows: list[tuple[int, list[str]]]) -> Iterator[tuple[int, Row]]:
     for number, row in rows:
         if any(row[len(header):]):
-            raise ValueError(f"{name} row {number} has {len(row)} cells, and the header {len(header)}: put texts with "
-                             "commas in quotation marks.")
-        if row:
+            yield number, ValueError(f"has {len(row)} cells, and the header {len(header)}: put texts with commas in "
+                                     "quotation marks.")
+        elif any(cell.strip() for cell in row):  # spreadsheets leave rows of nothing behind
             yield number, dict(zip(header, row))
 
 
-def _json_rows(name: str, text: str) -> Iterator[tuple[int, dict]]:
+def _json_rows(text: str) -> Iterator[tuple[int, Row]]:
     for number, line in enumerate(text.split("\n"), start=1):  # splitlines would break at other marks within a text
         if line.strip():
             try:
                 record = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise ValueError(f"{name} row {number} is not JSON ({error}): expected an object a line.") from error
-            if not isinstance(record, dict):
-                raise ValueError(f"{name} row {number} is not an object with text, image and label.")
-            yield number, record
+                yield number, ValueError(f"is not JSON ({error}): expected an object a line.")
+                continue
+            yield number, record if isinstance(record, dict) else ValueError(
+                "is not an object with text, image and label: write one a line.")
 
 
 def columns_for(wanted: dict[str, str], found: Sequence[str], name: str) -> dict[str, str]:
@@ -113,6 +117,9 @@ def columns_for(wanted: dict[str, str], found: Sequence[str], name: str) -> dict
               for side, column in wanted.items()}
     missing = sorted(wanted[side] for side, column in chosen.items() if column is None)
     if not missing:
+        if len(set(chosen.values())) < len(chosen):
+            shown = ", ".join(f"{side}: {column}" for side, column in chosen.items())
+            raise ValueError(f"{name}: one column is to be two things at once ({shown}): name one of its own for each.")
         return {side: column for side, column in chosen.items() if column is not None}
     free = [column for column in found if column not in chosen.values()]
     guesses = {side: guess for side, column in chosen.items() if column is None
@@ -126,7 +133,8 @@ def columns_for(wanted: dict[str, str], found: Sequence[str], name: str) -> dict
         words = ", ".join(f"{side}_column={guess!r}" for side, guess in guesses.items())
         message += f" Is it {options}? (In Python: {words}.)"
     elif found:
-        message += " Name it by --text-column, --image-column or --label-column."
+        names = [f"--{side}-column" for side, column in chosen.items() if column is None]
+        message += f" Name {'it' if len(names) == 1 else 'them'} by {' and '.join(names)}."
     raise ValueError(message)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -19,14 +19,13 @@ SIDES = {"text": "the text's", "picture": "the picture's", "neither": "neither"}
 
 
 def answer_html(reading: Reading) -> str:
-    """The answer, what each side alone would say, whether the two disagree, and the time taken."""
+    """The answer, what each side alone would say, and whether the two disagree."""
     sides = {"text and picture": reading.both, "the text alone": reading.text, "the picture alone": reading.picture}
     return "".join((
         _headline(reading.answers["both"], max(reading.both), not reading.remarks), _remark(reading),
         *(panels.note(_sentence(remark)) for remark in reading.remarks),
         panels.row(*(panels.heading(name) + panels.bars(dict(zip(reading.classes, probabilities)))
-                     for name, probabilities in sides.items())),
-        f'<div style="opacity:.8;margin-top:6px">{1000 * reading.seconds:.0f} ms of model time</div>'))
+                     for name, probabilities in sides.items()))))
 
 
 def alone_html(side: str, classes: Sequence[str], probabilities: Sequence[float], remarks: Sequence[str] = ()) -> str:
@@ -67,13 +66,18 @@ def post_html(text: str, image: Image.Image, width: int = 120) -> str:
     return panels.row(panels.picture(small, "the picture", width), panels.paragraph(f"“{text}”"))
 
 
-def whatif_html(mine: Reading, other: Reading, changed: str) -> str:
-    """The answer to a post beside the answer to the same post with something changed, which `changed` names."""
-    before, after = mine.answers["both"], other.answers["both"]
-    moved = f"The answer moves from {before} to {after}." if before != after else f"The answer stays {after}."
-    return f'<div role="status">{panels.paragraph(moved)}</div>' + panels.row(*(
-        panels.heading(name) + panels.bars(dict(zip(reading.classes, reading.both)))
-        for name, reading in (("your post", mine), (changed, other))))
+def whatif_html(mine: Reading, others: Mapping[str, Reading]) -> str:
+    """The answer to a post beside the answers to the same post with something changed, by what was changed."""
+    def block(name: str, reading: Reading) -> str:
+        return panels.heading(name) + panels.bars(dict(zip(reading.classes, reading.both)))
+
+    before, blocks = mine.answers["both"], [block("your post", mine)]
+    for name, reading in others.items():
+        after = reading.answers["both"]
+        moved = f"The answer moves from {before} to {after}." if before != after else f"The answer stays {after}."
+        blocks.append(block(name, reading)
+                      + f'<div role="status">{panels.column(panels.paragraph(moved), width=220)}</div>')
+    return panels.row(*blocks)
 
 
 def mattered_html(words: Words, regions: Regions) -> str:
@@ -84,13 +88,14 @@ def mattered_html(words: Words, regions: Regions) -> str:
         said.append(f"Only the first {len(words.words)} words were tried.")
     picture = regions_in_words(regions)
     return panels.row(
-        panels.heading(f"the text alone says {words.answer}") + f'<div style="max-width:30em">{marked}</div>'
-        + "".join(panels.paragraph(line) for line in said),
-        panels.heading(f"the picture alone says {regions.answer}") + panels.picture(region_map(regions), picture, 224)
-        + panels.paragraph(picture)) + panels.paragraph(
-        f"Blue speaks for it; orange, with dashes, against it. On drawn posts the first word is one of those that give "
-        f"the mood in {HITS['text']}, the framed region lies on what gives it in {HITS['picture']}; your own posts may "
-        "fare worse.")
+        panels.column(panels.heading(f"the text alone says {words.answer}"), marked,
+                      *(panels.paragraph(line) for line in said), width=320),
+        panels.column(panels.heading(f"the picture alone says {regions.answer}"),
+                      panels.picture(region_map(regions), picture, 224), panels.paragraph(picture), width=320)
+    ) + panels.paragraph(
+        f"Blue speaks for it; orange, with dashes, against it. Of drawn posts, where what gives the mood is known, the "
+        f"word that is named first is part of it in {HITS['text']}, the framed region in {HITS['picture']}. Your own "
+        "posts may fare worse.")
 
 
 def _word(word: str, support: float) -> str:

@@ -136,3 +136,28 @@ def test_training_counts_what_it_learns_from_and_names_all_faults(tmp_path, monk
     Path("one.csv").write_text("\n".join(["text,image,label", *[f"text {i},{i}.png,positive" for i in range(40)]]))
     assert main(["train", "--data", "one.csv"]) == 1
     assert "all 40 posts are positive: a model can only learn to tell classes apart" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [
+    ["evaluate", "--data", ""], ["train", "--data", ""], ["predict", "--text", "hi", "--model", ""],
+    ["train", "--out", ""],
+])
+def test_an_empty_name_is_not_taken_for_none_given(words, capsys):
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    assert left.value.code == 2
+    assert "is empty: expected a name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [
+    ["train", "--out", "{}/a.png/model"], ["train", "--out", "{}/a.png"], ["export", "--onnx", "{}/a.png/m.onnx"],
+    ["predict", "--data", "{}/t.csv", "--out", "{}/a.png/answers.csv"],
+])
+def test_a_place_that_cannot_be_written_into_is_named_in_words(words, tmp_path, capsys):
+    Image.new("RGB", (9, 7), "red").save(tmp_path / "a.png")
+    (tmp_path / "t.csv").write_text("text,image\nhi,a.png\n")
+    assert main([word.format(tmp_path) for word in words]) == 1
+    said = capsys.readouterr().err
+    assert "nothing can be written into the folder" in said
+    assert "a.png is a file" in said
+    assert "Errno" not in said

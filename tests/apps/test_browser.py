@@ -301,13 +301,21 @@ def page(browser, address):
 
 def upload(page, path: Path, field: str = "#picture") -> None:
     """Give a picture, in place of the one that is there."""
+    shown = page.locator(f"{field} .image-frame img")
+    choose(page, path, lambda: (shown if shown.count() else page.locator(f"{field} button").first).click())
+
+
+def choose(page, path: Path, ask) -> None:
+    """Answer the file chooser that `ask` opens.
+
+    A click or key that comes while Gradio draws a field anew opens none, and a person tries again.
+    """
     from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-    shown = page.locator(f"{field} .image-frame img")
-    for patience in (5_000, 5_000, 60_000):  # a click that comes while a refused picture is taken away opens nothing
+    for patience in (5_000, 5_000, 60_000):
         try:
             with page.expect_file_chooser(timeout=patience) as chooser:
-                (shown if shown.count() else page.locator(f"{field} button").first).click()
+                ask()
             break
         except PlaywrightTimeout:
             if patience == 60_000:
@@ -379,6 +387,61 @@ def test_a_dropped_picture_takes_the_place_of_the_one_that_is_shown(page, pictur
             new DragEvent(name, {bubbles: true, cancelable: true, dataTransfer: given})) }""",
                   base64.b64encode(pictures["sarcasm"].read_bytes()).decode())
     assert in_sight(page, "disagree").startswith("negative")
+
+
+def test_a_heic_comes_in_though_the_browser_neither_knows_its_type_nor_shows_it(page, pictures, tmp_path):
+    """Into an empty field and in place of a picture; Gradio alone would refuse a file without a type."""
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    examples()["sarcasm"].image.save(tmp_path / "phone.heic", "HEIF")
+    drop = """async ([data, name]) => {
+        const given = new DataTransfer(), blob = await (await fetch("data:;base64," + data)).blob();
+        given.items.add(new File([blob], name, {type: ""}));
+        document.querySelector("#picture .image-frame img, #picture button:has(input)").dispatchEvent(
+            new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: given})) }"""
+    data = base64.b64encode((tmp_path / "phone.heic").read_bytes()).decode()
+    page.evaluate(drop, [data, "phone.heic"])
+    assert in_sight(page, "disagree").startswith("negative")
+    page.locator("#picture.unseen").wait_for()  # which says so in its place
+    page.locator("#picture").get_by_label("Remove Image").click()
+    in_sight(page, "That is the text alone")
+    page.evaluate(drop, [data, "phone.heic"])
+    assert in_sight(page, "disagree").startswith("negative")
+    page.evaluate(drop, [base64.b64encode(b"no picture").decode(), "notes.txt"])
+    friendly(page, "cannot be read as a picture")
+    choose(page, pictures["the burger"],  # and a good one, from the keyboard
+           lambda: page.locator("#picture").get_by_label("Upload file").press("Enter"))
+    assert in_sight(page, "text and picture").startswith("positive")
+    page.locator("#picture:not(.unseen)").wait_for()
+
+
+def test_nothing_is_called_new_while_a_picture_is_on_its_way(page, pictures):
+    """Not even what the text alone says, which is asked as soon as the old picture is gone."""
+    page.route("**/upload*", lambda route: (page.wait_for_timeout(1500), route.continue_()))
+    upload(page, pictures["sarcasm"])
+    page.locator("#picture .uploading").wait_for()
+    for _ in range(8):
+        if page.locator("#picture .uploading").count():
+            assert "old" in page.locator("#answer").get_attribute("class").split()
+        page.wait_for_timeout(100)
+    assert in_sight(page, "disagree").startswith("negative")
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_nothing_is_cut_off_or_laid_over_another(browser, address, width):
+    """On a wide page the three answers stand side by side, and what mattered in words beside its picture."""
+    with opened(browser, address, width, 900) as page:
+        page.locator("#other_text textarea").fill("This burger is disgusting.")
+        page.locator("#whatif").get_by_text("with the other text").wait_for()
+        for part in ("#answer", "#mattered", "#whatif"):
+            boxes = page.locator(f"{part} [data-stamp] > div").last.evaluate(
+                "row => [...row.children].map(one => one.getBoundingClientRect()).map(one => [one.left, one.right])")
+            assert all(left >= 0 and right <= width for left, right in boxes)
+        tops = page.locator("#answer tr:first-child").evaluate_all("rows => rows.map(row => row.offsetParent && "
+                                                                   "row.getBoundingClientRect().top)")
+        assert len(tops) == 3
+        assert (len(set(tops)) == 1) == (width == 1200)
+        for button in page.locator("#examples button, #others button").all():
+            assert button.evaluate("one => one.scrollWidth <= one.clientWidth")
 
 
 @pytest.mark.parametrize(("button", "name", "label", "words"), [

@@ -14,7 +14,7 @@ import pytest
 from helpers import food, quiet_environment
 
 from mmsa_utils import __version__
-from mmsa_utils.apps.cli import main
+from mmsa_utils.apps.cli import lines, main
 from mmsa_utils.apps.commands import COMMANDS
 from mmsa_utils.apps.options import check, parser
 from mmsa_utils.learning.alignment import align
@@ -419,3 +419,7 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(command, tmp_pa
     monkeypatch.setitem(COMMANDS, command, lambda arguments: pytest.fail("the work was begun"))
     assert main([command, "--out", str(tmp_path / "file")]) == 1
     assert "file" in capsys.readouterr().err
+
+
+def test_tiny_numbers_are_not_printed_as_nothing():
+    assert lines({"a": 1.2e-7, "b": 0.0, "c": 0.98765, "d": 3}) == ["a: 1.2e-07", "b: 0.0000", "c: 0.9877", "d: 3"]

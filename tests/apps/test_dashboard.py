@@ -299,7 +299,8 @@ def test_the_answer_what_if_and_what_mattered(shown, photos):
     assert "with the other picture" in swapped
     both = shown.whatif("What a glorious burger!", photo, name, "This burger is vile.", burger)
     assert "with the other text" in both
-    assert both.count("The answer") == 2
+    assert "with both" in both
+    assert both.count("The answer") == 3
     assert "Give another text" in shown.whatif("What a glorious burger!", photo, name, " ", None)
 
 
@@ -329,11 +330,9 @@ def test_what_is_not_known_is_said_and_the_answer_is_not_bold(shown, photos):
 
 
 def test_a_picture_is_explained_once_however_much_is_typed(shown, photos, monkeypatch):
-    asked = []
-    monkeypatch.setattr(replies, "explain_picture", lambda *given: asked.append(given) or pytest.fail("again"))
     shown.mattered("What a glorious burger!", str(photos["sarcasm"]), replies.SHIPPED)
+    monkeypatch.setattr(replies, "explain_picture", lambda *given: pytest.fail("again"))
     shown.mattered("What a glorious", str(photos["sarcasm"]), replies.SHIPPED)
-    assert asked == []
 
 
 def test_what_was_kept_of_a_picture_goes_with_its_file(tmp_path, photos):
@@ -355,12 +354,40 @@ def test_another_pair_is_aligned_when_it_is_chosen(monkeypatch, photos):
     monkeypatch.setattr(replies, "quick_align", lambda text, image, size, posts: (load_model(), 0.876))
     answers = replies.Answers(replies.choices_of(None))
     (name,) = (name for name in answers.choices if name.startswith("BERT + ResNet-18, mini"))
-    assert "not ready" in answers.answer("good", str(photos["the burger"]), name)
-    waiting, done = answers.choose(name)
-    assert "some fifteen seconds" in waiting
-    assert "88% of 750 validation posts" in done
-    assert "positive" in answers.answer("This burger is delicious!", str(photos["the burger"]), name)
-    assert list(answers.choose(name)) == [done]  # kept
+    post = "This burger is delicious!", str(photos["the burger"]), name
+    assert "choose another" in answers.answer(*post)
+    answers.choose(name)
+    assert "88% of 750 validation posts" in answers.about(name)
+    assert "positive" in answers.answer(*post)
+    answers.choices[name] = lambda: pytest.fail("it is kept")
+    answers.choose(name)
+
+
+def test_while_a_model_is_made_ready_one_can_go_on_and_take_another(photos):
+    """Its wait is said, no old answer and no reproach; what is there already answers as ever."""
+    go, name, post = threading.Event(), "slow", ("This burger is delicious!", str(photos["the burger"]))
+    answers = replies.Answers(replies.choices_of(None))
+
+    def slow() -> tuple[Reader, str]:
+        assert go.wait(60)
+        return answers.loaded[replies.SHIPPED]
+
+    answers.choices[name] = slow
+    chosen = threading.Thread(target=answers.choose, args=(name,))
+    chosen.start()
+    try:
+        while name not in answers.coming:
+            chosen.join(0.01)
+        said = answers.answer(*post, name)
+        assert "Go on writing" in said
+        assert "alert" not in said
+        assert "some fifteen seconds" in answers.about(name)
+        assert "positive" in answers.answer(*post, replies.SHIPPED)
+    finally:
+        go.set()
+        chosen.join()
+    assert "positive" in answers.answer(*post, name)
+    assert not answers.coming
 
 
 def test_a_full_size_that_cannot_be_had_is_a_friendly_note(shown, monkeypatch, capfd):
@@ -369,8 +396,10 @@ def test_a_full_size_that_cannot_be_had_is_a_friendly_note(shown, monkeypatch, c
 
     monkeypatch.setattr(replies, "quick_align", unavailable)
     (name,) = (name for name in replies.choices_of(None) if name.startswith("BERT + ResNet-18, full"))
-    _, said = shown.choose(name)
+    shown.choose(name)
+    said = shown.about(name)
     assert "cannot be had here" in said
+    assert "choose another" in shown.answer("good", None, name)
     assert "/root" not in said
     assert "/root/.cache" in capfd.readouterr().err  # for whoever serves the page
 

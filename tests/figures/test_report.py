@@ -96,6 +96,7 @@ def test_any_number_of_posts_and_classes(n, classes):
 def test_no_mistakes_are_said():
     figures = result(5, mistakes=0)
     assert "None are shown" in page(figures, {}, {})
+    assert "There are none" in page({**figures, "accuracy": 1.0}, {}, {})
 
 
 def test_numbers_have_a_page_too():
@@ -113,3 +114,18 @@ def test_pictures_are_small_and_the_page_stays_small_with_thousands_of_mistakes(
     assert len(text) < MOST + 200_000
     assert text.count("<img") > 20
     assert "There is no room for" in text
+
+
+def test_the_first_sentence_is_for_whoever_reads_no_further():
+    figures = result(40)
+    words = Read(page(figures, {}, {})).words
+    low, high = (f"{100 * end:.0f}" for end in figures["intervals"]["accuracy"])
+    assert f"{100 * figures['accuracy']:.0f} of 100 posts rightly (somewhere between {low} and {high})" in words
+    assert words.index("of 100 posts") < words.index("Right answers")
+    for term in ("Precision:", "Recall:", "macro-F1 is", "calibration error is"):
+        assert term in words
+
+
+def test_a_long_text_does_not_take_the_page_for_itself():
+    figures = result(6, texts=["a" * 1900] * 6)
+    assert "a" * 400 not in page(figures, {}, {})

@@ -71,3 +71,30 @@ def test_what_tables_write_for_nothing_is_missing(cell):
 
 def test_case_and_white_space_make_no_difference():
     assert plain("  So\n GOOD\t") == plain("so good") != plain("sogood")
+
+
+@pytest.mark.parametrize(("cells", "classes", "found"), [
+    ("0 1 2", ("1", "2", "3"), {0: "expected 1, 2, 3"}),  # 0 is no class, and not the first of them
+    ("1 0", ("Positive", "Negative"), "write the names, so that none is mistaken"),
+    ("0 1", ("Negative", "Neutral", "Positive"), "Is 1 neutral"),
+    ("True False", ("angry", "happy"), r"expected angry, happy\. Write the names"),
+])
+def test_classes_of_other_names_are_not_mistaken(cells, classes, found):
+    if isinstance(found, str):
+        with pytest.raises(ValueError, match=found):
+            read_labels(cells.split(), classes)
+        return
+    faults = read_labels(cells.split(), classes).faults
+    assert list(faults) == list(found)
+    assert all(found[place] in words and "or 0, 1, 2" not in words for place, words in faults.items())
+
+
+def test_moods_by_other_names_are_moods():
+    assert read_labels(["0", "1", "pos"], ("Neg", "Pos")).indices == [0, 1, 1]
+    found = read_labels(["positive", "neutral", "NEG"], ("pos", "neg"))
+    assert (found.indices, found.left_out) == ([0, None, 1], {"neutral": 1})
+
+
+def test_what_contradicts_itself_is_not_advised():
+    faults = read_labels("positive negative positive 1".split(), THREE).faults
+    assert faults == {3: "label is '1', and other rows write names: expected negative, neutral, positive."}

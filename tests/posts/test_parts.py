@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import food, mini
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from mmsa_utils import FoodPosts, MultimodalSentimentModel, SyntheticDataset, load_posts
 from mmsa_utils.posts.identity import digests_of, seen
@@ -56,6 +56,34 @@ def noise(seed: int, pixels: int) -> Image.Image:
 def test_different_pictures_are_not_the_same(images):
     assert len(set(kinds(images))) == len(images)
     assert len(set(kinds([*images[:5], *images[:5]]))) == 5
+
+
+def written(words: str, pixels: int = 400) -> Image.Image:
+    """A picture of a few words, as people take them of their screens: nearly all of it is white."""
+    image = Image.new("RGB", (pixels, pixels * 3 // 4), "white")
+    draw = ImageDraw.Draw(image)
+    for line, part in enumerate(words.split(";")):
+        draw.text((20, 30 + 40 * line), part, fill="black", font_size=18)
+    return image
+
+
+def test_pictures_of_different_words_are_not_the_same():
+    pool = "burger soup pasta table waiter evening window street cold warm slow quick bread cheese cake tea".split()
+    rng = np.random.default_rng(0)
+    images = [written(";".join(" ".join(rng.choice(pool, 6)) for _ in range(5))) for _ in range(30)]
+    found = kinds([*images, *(again(image, "jpeg") for image in images)])
+    assert len(set(found[:30])) == 30
+    assert found[:30] == found[30:]
+
+
+def test_soft_pictures_saved_anew_are_the_same():
+    rng = np.random.default_rng(0)
+    small = [Image.fromarray(rng.integers(0, 256, (3, 3, 3), dtype=np.uint8)) for _ in range(30)]
+    images = [image.resize((400, 300), Image.Resampling.BICUBIC) for image in small]
+    for how in SAVED_ANEW.values():
+        found = kinds([*images, *map(how, images)])
+        assert len(set(found)) == 30
+        assert found[:30] == found[30:]
 
 
 def test_a_text_is_the_same_in_any_case_and_white_space():
@@ -131,6 +159,13 @@ def test_posts_that_share_nothing_are_split_by_class(folder):
 def test_what_cannot_be_split_is_refused_with_the_reason(folder, rows, words):
     with pytest.raises(ValueError, match=words):
         three_parts(loaded(folder, rows), 0)
+
+
+def test_a_class_without_a_post_is_said(folder):
+    posts = loaded(folder, [(f"text {i}", f"{i}.png", MOODS[2 * (i % 2)]) for i in range(30)])
+    assert three_parts(posts, 0).remarks == [
+        "no post of the table is neutral: the model has an answer that it never learns (--binary makes one for "
+        "negative and positive alone)."]
 
 
 def test_posts_that_were_learned_from_are_known_again(folder, tmp_path):

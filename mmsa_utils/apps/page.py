@@ -34,7 +34,8 @@ EXAMPLES = {"burger": ("fresh burger, praised", "a fresh burger"),
             "photo": ("fresh salad, “nothing like the photo”", "a fresh salad")}
 TITLE = "# What do text and picture say together?"
 ABOUT = ("The machine that serves this page reads what you enter, and deletes an uploaded picture within a quarter of "
-         "an hour. The models know drawn food and plain English: see what they do, and do not trust it.")
+         "an hour. The models know drawn food and plain English, and leave out what is unlike that: see what they do, "
+         "and do not trust it.")
 
 
 def import_gradio() -> ModuleType:

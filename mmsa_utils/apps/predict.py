@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..learning.alone import Alone
+from ..learning.alone import Alone, settled, unfamiliar
+from ..model.familiarity import about_strange
 from ..model.model import MultimodalSentimentModel, load_model
 from ..model.modes import evaluating
 from ..model.remarks import remarks
@@ -38,22 +39,29 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 @torch.no_grad()
 def one_post(model: MultimodalSentimentModel, given: dict[str, Any], read: list[str]) -> dict[str, Any]:
-    """What a model says of one post, of which it is given the sides in `read`: of one alone, the average of `Alone`."""
+    """What a model says of one post, of which it is given the sides in `read`: of one alone, the average of `Alone`.
+
+    A side that is unlike all that it has learned from is left out; without another it says nothing.
+    """
     alone_of = Alone(model)
     with evaluating(model):
         batch = model.prepare(*(None if side not in read else [given[side]] for side in model.sides))
-        sides = model.encode(**{name: tensor.to(model.device) for name, tensor in batch.items()})
-        alone = {side: said[0] for side, said in alone_of(sides).items()}
-        both = model.answers_of(model.classify(model.fuse(sides)))[0].cpu()
-    answer = both if set(read) == set(model.sides) else alone[read[0]] if len(read) == 1 else None
-    if answer is None or not answer.isfinite().all():
+        tokens = model.tokens(**{name: tensor.to(model.device) for name, tensor in batch.items()})
+        strange = {side: far > 1 for side, far in model.strangeness(tokens).items()}
+        sides = model.for_fusion(tokens)
+        alone = alone_of(sides)
+        both = model.answers_of(model.classify(model.fuse(sides))).float().cpu()
+    if not (both if len(read) == len(model.sides) else alone[read[0]]).isfinite().all():
         raise ValueError("the model's answer is NaN: its weights are damaged, or its training went astray.")
-    result: dict[str, Any] = _said(model, answer)
+    odd = {side: is_odd | (side not in read) for side, is_odd in strange.items()}  # what is not there is left out, too
+    result: dict[str, Any] = _said(model, settled(both, alone, odd)[0])
+    result["unfamiliar"] = unfamiliar(strange, 0)
     if len(read) > 1:
-        result |= {table.name_of(side): _said(model, alone[side]) for side in read}
-        result |= table.contradiction(model.classes, alone)
-    about = []
-    if len(read) < len(model.sides):
+        said = {side: alone[side][0].masked_fill(strange[side][0], torch.nan) for side in read if side in alone}
+        result |= {table.name_of(side): _said(model, answer) for side, answer in said.items()}
+        result |= table.contradiction(model.classes, said)
+    about = about_strange({side: bool(strange[side][0]) for side in read})
+    if len(read) < len(model.sides) and not about:
         count = len(alone_of.references[read[0]].tokens)
         result |= {"side": read[0], "average_over": count}
         about.append(_about_the_average(model, read[0], count))
@@ -61,7 +69,9 @@ def one_post(model: MultimodalSentimentModel, given: dict[str, Any], read: list[
 
 
 def _said(model: MultimodalSentimentModel, answer: Tensor) -> dict[str, Any]:
-    """An answer in plain values: the class, and a probability for each by name; or the number."""
+    """An answer in plain values: the class, and a probability for each by name; or the number. None: it abstains."""
+    if answer.isnan().any():
+        return {"number": None} if model.classes is None else {"label": None, "probs": None}
     if model.classes is None:
         return {"number": round(answer.item(), 4)}
     return {"label": model.classes[int(answer.argmax())],

@@ -19,8 +19,9 @@ from torch import Tensor
 from ..bars import progress
 from ..disk import usual_modes
 from ..learning.ahead import Prepared, read_ahead
-from ..learning.alone import Alone
+from ..learning.alone import NAMES, Alone, settled, unfamiliar
 from ..learning.device import best_device
+from ..model.familiarity import about_strange
 from ..model.model import MultimodalSentimentModel, load_model
 from ..model.modes import evaluating
 from ..model.remarks import remarks
@@ -32,7 +33,7 @@ BATCH = 64  # posts
 
 def name_of(side: str) -> str:
     """The column, or the key, of what a side alone says."""
-    return f"{'picture' if side == 'image' else side}_alone"
+    return f"{NAMES.get(side, side)}_alone"
 
 
 def contradiction(classes: Sequence[str] | None, alone: Mapping[str, Tensor]) -> dict[str, bool]:
@@ -41,6 +42,8 @@ def contradiction(classes: Sequence[str] | None, alone: Mapping[str, Tensor]) ->
     """
     if classes is None or len(alone) < 2:
         return {}
+    if any(answer.isnan().any() for answer in alone.values()):  # of a side that was left out
+        return {"contradicts": False}
     said = {classes[int(answer.argmax())].lower() for answer in alone.values()}
     moods = {"negative", "positive"}
     return {"contradicts": moods <= said if moods <= {name.lower() for name in classes} else len(said) > 1}
@@ -71,6 +74,8 @@ def write(arguments: argparse.Namespace) -> dict[str, Any]:
             counts["posts"] += 1
             counts["contradictions"] += row.get("contradicts", False)
             counts["with_notes"] += bool(row["notes"])
+            counts["unfamiliar"] += bool(row["unfamiliar"])
+            counts["abstained"] += row["answer"] is None
             if model.classes is not None:
                 counts[f"answer {row['answer']}"] += 1
         where = named_in_a_file(faults, arguments)
@@ -90,7 +95,8 @@ def _result(model: MultimodalSentimentModel, out: Path, counts: Counter, faults:
         if len(model.sides) > 1:
             result["contradictions"] = counts["contradictions"]
     shown = faults[:10] + [where.strip() or f"and {len(faults) - 10} more"] * (len(faults) > 10)
-    return {**result, "with_notes": counts["with_notes"], "skipped": len(faults), "faults": shown}
+    return {**result, **{key: counts[key] for key in ("unfamiliar", "abstained", "with_notes")},
+            "skipped": len(faults), "faults": shown}
 
 
 @torch.no_grad()
@@ -122,23 +128,34 @@ def answers_to(model: MultimodalSentimentModel, alone_of: Alone, batch: Prepared
     Raises:
         ValueError: for weights with which an answer is NaN.
     """
-    sides = model.encode(**{name: tensor.to(model.device) for name, tensor in batch.tensors.items()})
+    tokens = model.tokens(**{name: tensor.to(model.device) for name, tensor in batch.tensors.items()})
+    strange = {side: far > 1 for side, far in model.strangeness(tokens).items()}
+    sides = model.for_fusion(tokens)
     both = model.answers_of(model.classify(model.fuse(sides)).float()).cpu()
     if not both.isfinite().all():
         raise ValueError("the model's answer is NaN: its weights are damaged, or its training went astray.")
     alone = alone_of(sides)
+    answers = settled(both, alone, strange)
     rows = []
     for i, text in enumerate(batch.texts):
-        own = {side: said[i] for side, said in alone.items()}
-        row = _values(model.classes, "answer", both[i], every=True)
+        own = {side: said[i].masked_fill(strange[side][i], torch.nan) for side, said in alone.items()}
+        row = _values(model.classes, "answer", answers[i], every=True)
         for side, said in own.items():
             row |= _values(model.classes, name_of(side), said)
-        rows.append({**row, **contradiction(model.classes, own), "notes": " ".join(remarks(model, [text]))})
+        notes = about_strange({side: bool(is_odd[i]) for side, is_odd in strange.items()}) + remarks(model, [text])
+        rows.append({**row, **contradiction(model.classes, own), "unfamiliar": " ".join(unfamiliar(strange, i)),
+                     "notes": " ".join(notes)})
     return rows
 
 
 def _values(classes: Sequence[str] | None, name: str, answer: Tensor, every: bool = False) -> dict[str, Any]:
-    """An answer's columns: the class, with its own probability or that of every class; or the number."""
+    """An answer's columns: the class, with its own probability or that of every class; or the number.
+
+    All are None where the answer is NaN.
+    """
+    if answer.isnan().any():
+        names = [name] if classes is None else [name, *([f"p_{one}" for one in classes] if every else [f"{name}_p"])]
+        return dict.fromkeys(names)
     if classes is None:
         return {name: round(answer.item(), 6)}
     values = [round(p, 6) for p in answer.tolist()]

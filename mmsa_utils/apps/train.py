@@ -10,6 +10,7 @@ from typing import Any
 from ..bars import progress
 from ..learning.batches import make_loader
 from ..learning.device import best_device
+from ..learning.familiarity import learn_familiarity
 from ..learning.losses import balanced_weights
 from ..learning.training import history_table, train
 from ..model.model import MultimodalSentimentModel
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
                     encoder_lr=1e-3 if arguments.size == "mini" else 2e-5,
                     checkpoint=arguments.out and unfinished(arguments) / "run.safetensors")
     model.learned_from = digests_of(train_posts)
+    model.familiarity = learn_familiarity(model, train_posts, validation_posts, show_progress=True)
     log(history_table(history))
     test = evaluation(model, test_posts)
     counts = {"train": _by_class(train_posts, classes), "validation": _by_class(validation_posts, classes),

@@ -3,6 +3,7 @@
 A head that reads two sides cannot be given one. What the text *alone* would say is therefore what it says beside
 pictures that say nothing: it is joined with the picture of each of some neutral posts, and the probabilities are
 averaged (an interventional expectation, as in Janzing et al. 2020). Likewise for the picture, beside neutral texts.
+So a side that is unlike all that the model knows can be left out, and the other one answers.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..posts.food import PIXELS, make_post
 from ..posts.scenes import TRAIN_DISHES
 from .features import extract_features
 
+NAMES = {"text": "text", "image": "picture"}  #: of the sides, in results
 _ROWS = 4096  # pairs of a side and a reference that are read at once
 
 
@@ -60,3 +62,26 @@ class Alone:
             answers.append(said.reshape(n, count, -1).mean(1))
         missing = ~encoded.mask.bool().any(1, keepdim=True)
         return torch.cat(answers).masked_fill(missing, float("nan")).cpu()
+
+
+def settled(both: Tensor, alone: Mapping[str, Tensor], strange: Mapping[str, Tensor]) -> Tensor:
+    """What is answered, (batch, classes): what both sides say; where one is strange, what the other alone says.
+
+    A row is NaN where no side is left: the model abstains.
+
+    Args:
+        both: the answers to whole posts, (batch, classes) on the CPU.
+        alone: as `Alone` gives it; empty for a model of one side.
+        strange: side → (batch,) of booleans.
+    """
+    odd = torch.stack(list(strange.values()))
+    answer = both.masked_fill(odd.any(0)[:, None], torch.nan)
+    for side, said in alone.items():
+        others = torch.stack([is_odd for name, is_odd in strange.items() if name != side])
+        answer = torch.where((~strange[side] & others.all(0))[:, None], said, answer)
+    return answer
+
+
+def unfamiliar(strange: Mapping[str, Tensor], row: int) -> list[str]:
+    """The names of a post's strange sides, "text" and "picture"."""
+    return [NAMES[side] for side, is_odd in strange.items() if is_odd[row]]

@@ -15,7 +15,7 @@ from ..model.model import MultimodalSentimentModel
 from ..model.modes import evaluating
 from ..posts.post import Post, Posts
 from . import metrics
-from .alone import Alone
+from .alone import NAMES, Alone
 from .batches import checked_label
 from .evaluation import measured
 from .losses import class_count
@@ -36,6 +36,7 @@ class Answers:
     texts: list[str | None] = field(default_factory=list)
     relations: list[str] = field(default_factory=list)  # "" where it is not known
     cut: list[bool] = field(default_factory=list)  # whether the text is longer than the model reads
+    strange: dict[str, Tensor] = field(default_factory=dict)  # side → (n,) whether it is unlike all that is known
 
 
 @torch.no_grad()
@@ -57,11 +58,15 @@ def ask(model: MultimodalSentimentModel, posts: Posts, batch_size: int = 64, sho
     logits: list[Tensor] = []
     alone_of = Alone(model)
     alone: dict[str, list[Tensor]] = {side: [] for side in alone_of.references}
+    strange: dict[str, list[Tensor]] = {side: [] for side in model.sides}
     with evaluating(model):
         for start in progress(range(0, len(posts), batch_size), "evaluate", show_progress):
             batch = _prepared(model, posts, range(start, min(start + batch_size, len(posts))), known)
             labels += [checked_label(post, count) for post in known[start:]]
-            sides = model.encode(**{name: tensor.to(model.device) for name, tensor in batch.items()})
+            tokens = model.tokens(**{name: tensor.to(model.device) for name, tensor in batch.items()})
+            for side, far in model.strangeness(tokens).items():
+                strange[side].append(far > 1)
+            sides = model.for_fusion(tokens)
             logits.append(model.classify(model.fuse(sides)).float().cpu())
             for side, said in alone_of(sides).items():
                 alone[side].append(said)
@@ -70,7 +75,8 @@ def ask(model: MultimodalSentimentModel, posts: Posts, batch_size: int = 64, sho
                    torch.tensor(labels, dtype=torch.float if model.classes is None else torch.long),
                    {side: torch.cat(said) for side, said in alone.items()}, [post.text for post in known],
                    [post.relation for post in known],
-                   [bool(encoder and post.text and encoder.cuts(post.text)) for post in known])
+                   [bool(encoder and post.text and encoder.cuts(post.text)) for post in known],
+                   {side: torch.cat(parts) for side, parts in strange.items()})
 
 
 def _prepared(model: MultimodalSentimentModel, posts: Posts, places: range, known: list[Post]) -> dict[str, Tensor]:
@@ -120,8 +126,13 @@ def assessed(given: Answers, mistakes: int = 5) -> dict[str, Any]:
     if not given.logits.isfinite().all():
         raise ValueError("the model's answers hold NaN or infinity: its weights are damaged, or its training went "
                          "astray.")
-    result = {"posts": len(given.labels), **measured(given.logits, given.labels)}
+    result: dict[str, Any] = {"posts": len(given.labels), **measured(given.logits, given.labels)}
     result.update(_of_numbers(given, mistakes) if given.classes is None else _of_classes(given, mistakes))
+    result["unfamiliar"] = {NAMES[side]: int(odd.sum()) for side, odd in given.strange.items()}
+    result["remarks"] += [
+        f"{count} of {len(given.labels)} {name}s {'is' if count == 1 else 'are'} unlike all that the model has learned "
+        f"from. The figures hold its answers to whole posts; asked for one post, or by `predict`, it leaves such a "
+        f"{name} out." for name, count in result["unfamiliar"].items() if count]
     return plain(result)
 
 

@@ -20,6 +20,7 @@ from ..posts.food import PIXELS, FoodPosts, burger_example
 from ..posts.post import LABELS, Post
 from .alignment import align, fit_temperature, head_answers, measure
 from .cache import cached_features
+from .familiarity import learn_familiarity
 from .features import Features, extract_features, shuffled
 from .metrics import interval
 
@@ -67,6 +68,7 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
         if seed == 0:
             model.head.load_state_dict(head.state_dict())
             model.temperature.fill_(temperature)
+    model.familiarity = learn_familiarity(model, data["train"], data["validation"], show_progress)
     report = {"pair": f"{text}+{image}", "size": size, "seeds": seeds, "posts": sizes, "conflict": conflict,
               "before": before, **_aggregate(runs), "ceiling": ceilings,
               "remarks": remarks(model, [data["test"][i].text for i in range(n_test)]),

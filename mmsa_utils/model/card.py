@@ -42,14 +42,20 @@ def body(model: MultimodalSentimentModel, figures: str = "") -> str:
 
 ## Use and limits
 
-For posts like those that it was trained and measured on; of others the figures say nothing. It compares its classes and
-cannot say that none of them fits, so it can be sure of an answer to what it never met. The shipped encoders know drawn
-food and plain English. Do not judge people or businesses with it.
+For posts like those that it was trained and measured on; of others the figures say nothing. {_known(model)} It compares
+its classes and cannot say that none of them fits. The shipped encoders know drawn food and plain English. Do not judge
+people or businesses with it.
 
 ## Licence
 
 mmsa-utils and the encoders that ship with it are MIT; other encoders have licences of their own. Whose posts it learned
 from decides whether the model may be passed on."""
+
+
+def _known(model: MultimodalSentimentModel) -> str:
+    if model.familiarity is None:
+        return "Nobody looked how its posts' features lie, so it can be sure of an answer to what it never met."
+    return "`Reader` and `predict` name a text or picture that is unlike those posts, and leave it out of the answer."
 
 
 def name_of(encoder: str) -> str:

@@ -18,6 +18,7 @@ from ..posts.likeness import Digests
 from ..posts.post import LABELS
 from ..seeds import seeded
 from . import card, saving
+from .familiarity import Familiarity, strangeness
 from .head import mlp_head, probabilities_of
 from .modes import evaluating
 from .prepare import Preparation
@@ -49,6 +50,8 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
     Attributes:
         encoders: side → encoder, in the fixed order of the sides.
         fusion, head: the other two steps; `width` is that of the vector between them.
+        familiarity: where the features of the posts lie that it was trained on, saved with it (`learn_familiarity`);
+            None if nobody looked.
         learned_from: digests of the posts that it was trained on (`digests_of`), saved with it; None if nobody said.
     """
 
@@ -61,6 +64,7 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
         super().__init__()
         self.classes = checked_classes(classes)
         self.learned_from: Digests | None = None
+        self.familiarity: Familiarity | None = None
         chosen = {"text": text, "image": image}  # in the order of SIDES
         self.encoders = Encoders({
             side: name if isinstance(name, Encoder) else load_encoder(side, name, size, pretrained, seed)
@@ -119,19 +123,29 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
         """
         return Preparation({side: encoder.prepare for side, encoder in self.encoders.items()})
 
-    def encode(self, **batch: Tensor) -> dict[str, Encoded]:
-        """A batch → each side's tokens and mask, or its vector as a single token if the fusion reads no more."""
+    def tokens(self, **batch: Tensor) -> dict[str, Encoded]:
+        """A batch → each side's tokens and mask, as its encoder gives them."""
         learns = torch.is_grad_enabled() and (not self.encoders_fixed or any(x.requires_grad for x in batch.values()))
-        sides = {}
         with torch.set_grad_enabled(learns):
-            for side, encoder in self.encoders.items():
-                encoded = encoder.encode(**{name: batch.pop(name) for name in encoder.inputs if name in batch})
-                if not self.fusion.sequences:
-                    encoded = Encoded.of(encoder.pool(encoded), encoded.mask.any(1))
-                sides[side] = encoded
+            sides = {side: encoder.encode(**{name: batch.pop(name) for name in encoder.inputs if name in batch})
+                     for side, encoder in self.encoders.items()}
         if batch:
             raise ValueError(f"the batch holds {', '.join(batch)}, which no encoder of this model reads.")
         return sides
+
+    def for_fusion(self, sides: Mapping[str, Encoded]) -> dict[str, Encoded]:
+        """Tokens → what the fusion reads of them: all, or each side's vector as a single token."""
+        return dict(sides) if self.fusion.sequences else {
+            side: Encoded.of(self.encoders[side].pool(encoded), encoded.mask.any(1))
+            for side, encoded in sides.items()}
+
+    def encode(self, **batch: Tensor) -> dict[str, Encoded]:
+        """A batch → each side's tokens and mask, or its vector as a single token if the fusion reads no more."""
+        return self.for_fusion(self.tokens(**batch))
+
+    def strangeness(self, sides: Mapping[str, Encoded]) -> dict[str, Tensor]:
+        """Tokens → how strange each side of each post is, (batch,); above 1: unlike all that it has learned from."""
+        return strangeness(self.familiarity, dict(self.encoders.items()), sides)
 
     def fuse(self, sides: Mapping[str, Encoded]) -> Tensor:
         """The encoded sides → one vector a post, (batch, width)."""

@@ -31,12 +31,14 @@ from ..fusion.table import FUSIONS
 from ..posts.likeness import PICTURE_BYTES, TEXT_BYTES, Digests
 from ..posts.post import SIDES
 from .card import MARK
+from .familiarity import LEVELS, Cloud, Familiarity
 from .head import mlp_head
 
 if TYPE_CHECKING:
     from .model import MultimodalSentimentModel
 
 LEARNED_FROM = "learned_from.safetensors"  #: digests of the training posts, in the folder of a model
+FAMILIARITY = "familiarity.safetensors"  #: where the features of its training posts lie
 _SAMPLES = {"text": "Hello", "image": Image.new("RGB", (64, 64))}  # what a loaded model is tried on
 _NO_MODEL = "expected a folder written by save_pretrained, `train --out` or `align --out`."
 
@@ -77,6 +79,10 @@ def save(model: MultimodalSentimentModel, folder: Path) -> dict[str, Any]:
         if model.learned_from is not None:
             save_file({name: torch.from_numpy(np.ascontiguousarray(rows))
                        for name, rows in model.learned_from._asdict().items()}, Path(made) / LEARNED_FROM)
+        if model.familiarity is not None:
+            save_file({f"{side}.{level}.{part}": tensor.contiguous() for side, clouds in model.familiarity.items()
+                       for level, cloud in clouds.items() for part, tensor in cloud._asdict().items()},
+                      Path(made) / FAMILIARITY)
         for side, encoder in model.encoders.items():
             sides[side] = {"name": encoder.name, "size": encoder.size, "max_tokens": encoder.max_tokens}
             if _is_shipped(side, encoder):
@@ -89,11 +95,12 @@ def save(model: MultimodalSentimentModel, folder: Path) -> dict[str, Any]:
                                  "line of ENCODERS (mmsa_utils.encoders.table) makes one of that name: it could not be "
                                  "loaded again. Add the line, and set the encoder's name.")
         (folder / "config.json").unlink(missing_ok=True)
-        (folder / LEARNED_FROM).unlink(missing_ok=True)  # of the model that lay here before
+        for name in (LEARNED_FROM, FAMILIARITY):
+            (folder / name).unlink(missing_ok=True)  # of the model that lay here before
         card = folder / "README.md"
         if card.is_file() and MARK in card.read_text(encoding="utf8", errors="replace"):
             card.unlink()  # of the model that lay here before: its figures are not this one's
-        for name in ("model.safetensors", LEARNED_FROM, *SIDES):
+        for name in ("model.safetensors", LEARNED_FROM, FAMILIARITY, *SIDES):
             if (folder / name).is_dir():
                 shutil.rmtree(folder / name)
             if (Path(made) / name).exists():
@@ -191,6 +198,7 @@ def _load(cls: type[MultimodalSentimentModel], folder: Path, config: dict[str, A
     if odd:
         raise ValueError(f"{path} does not fit its config.json: {len(odd)} weights differ ({odd[0]}, ...).")
     model.learned_from = _learned_from(folder)
+    model.familiarity = _familiarity(folder, model)
     model.load_state_dict(state, strict=False)  # what is missing is exactly the encoders, checked above
     return model.eval()
 
@@ -210,6 +218,26 @@ def _learned_from(folder: Path) -> Digests | None:
         raise ValueError(f"{path} is damaged ({in_short(error)}): copy it again, or remove it; then nobody can say any "
                          "more which posts the model has learned from.") from error
     return digests
+
+
+def _familiarity(folder: Path, model: MultimodalSentimentModel) -> Familiarity | None:
+    """Where the features of the posts lie that a saved model learned from; None for one that does not say."""
+    path = folder / FAMILIARITY
+    if not path.is_file():
+        return None
+    try:
+        held = load_file(path)
+        found: Familiarity = {side: {level: Cloud(*(held.pop(f"{side}.{level}.{part}") for part in Cloud._fields))
+                                     for level in LEVELS} for side in model.sides}
+        for side, clouds in found.items():
+            width = model.encoders[side].width
+            for one in clouds.values():
+                if [tuple(part.shape) for part in one] != [(width,), (width, width), ()] or not one.limit > 0:
+                    raise ValueError(f"it does not fit the {side} encoder")
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ValueError(f"{path} is damaged ({in_short(error)}): copy it again, or remove it; then the model cannot "
+                         "say any more what is unlike its posts.") from error
+    return found
 
 
 def _encoder(folder: Path, side: str, entry: dict[str, Any]) -> Encoder:

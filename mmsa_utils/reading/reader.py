@@ -18,9 +18,11 @@ from torch import Tensor
 
 from ..encoders.base import Encoded
 from ..learning.alignment import align, fit_temperature
-from ..learning.alone import Alone
+from ..learning.alone import Alone, settled, unfamiliar
 from ..learning.device import best_device
+from ..learning.familiarity import learn_familiarity
 from ..learning.features import extract_features
+from ..model.familiarity import about_strange
 from ..model.head import probabilities_of
 from ..model.model import MultimodalSentimentModel
 from ..model.remarks import remarks
@@ -35,20 +37,22 @@ CHUNK = 16  # texts or pictures that are encoded at once: others wait for no mor
 
 @dataclass(frozen=True)
 class Reading:
-    """What a model makes of one post. Probabilities are in the order of `classes`."""
+    """What a model makes of one post. Probabilities are in the order of `classes`; None where it abstains."""
 
     classes: tuple[str, ...]
-    both: tuple[float, ...]
-    text: tuple[float, ...]  # what the text alone would say, see `Reader`
-    picture: tuple[float, ...]  # and the picture alone
+    both: tuple[float, ...] | None  # of the whole post; of one side alone where the other is unfamiliar
+    text: tuple[float, ...] | None  # what the text alone would say, see `Reader`
+    picture: tuple[float, ...] | None  # and the picture alone
     cut: bool  # the text was longer than the model reads; its end was not looked at
     seconds: float  # from text and pixels to the answer
-    remarks: tuple[str, ...] = ()  # what the model could not read of the text, in sentences
+    remarks: tuple[str, ...] = ()  # what the model could not read, or does not know, in sentences
+    unfamiliar: tuple[str, ...] = ()  # "text", "picture": unlike all that the model has learned from, and left out
 
     @property
-    def answers(self) -> dict[str, str]:
+    def answers(self) -> dict[str, str | None]:
         """The most probable class of ``"both"``, of the ``"text"`` alone and of the ``"picture"`` alone."""
-        return {name: self.classes[int(np.argmax(getattr(self, name)))] for name in ("both", "text", "picture")}
+        said = {name: getattr(self, name) for name in ("both", "text", "picture")}
+        return {name: None if one is None else self.classes[int(np.argmax(one))] for name, one in said.items()}
 
     @property
     def winner(self) -> str:
@@ -61,17 +65,19 @@ class Reading:
     @property
     def summary(self) -> dict[str, Any]:
         """All of it as plain numbers and words, for JSON."""
-        return {"label": self.answers["both"], "probabilities": dict(zip(self.classes, self.both)),
-                "text_alone": dict(zip(self.classes, self.text)),
-                "picture_alone": dict(zip(self.classes, self.picture)),
-                "contradicts": self.contradicts, "winner": self.winner, "cut": self.cut,
-                "remarks": list(self.remarks), "seconds": self.seconds}
+        def named(said: tuple[float, ...] | None) -> dict[str, float] | None:
+            return None if said is None else dict(zip(self.classes, said))
+
+        return {"label": self.answers["both"], "probabilities": named(self.both), "text_alone": named(self.text),
+                "picture_alone": named(self.picture), "contradicts": self.contradicts, "winner": self.winner,
+                "cut": self.cut, "unfamiliar": list(self.unfamiliar), "remarks": list(self.remarks),
+                "seconds": self.seconds}
 
     @property
     def contradicts(self) -> bool:
-        """Text and picture alone say different things, and neither of them says neutral."""
-        answers = self.answers
-        return answers["text"] != answers["picture"] and "neutral" not in (answers["text"], answers["picture"])
+        """Text and picture alone say different things, and neither of them says neutral, or nothing."""
+        said = {self.answers["text"], self.answers["picture"]}
+        return len(said) == 2 and not said & {"neutral", None}
 
 
 @dataclass(frozen=True)
@@ -125,14 +131,26 @@ class Reader:
         text, image = checked_text(text), checked_picture(image)
         with self._turn:
             start = time.perf_counter()
-            pixels = self.model.prepare.steps["image"]([self.smaller(image)])
-            sides = self._encoded([text], pixels)
-            both, alone = self._head(sides["text"], sides["image"]), self._alone(sides)
-            answers = [tuple(said[0].tolist()) for said in (both, alone["text"], alone["image"])]
+            tokens = self._tokens([text], self.model.prepare.steps["image"]([self.smaller(image)]))
+            sides = self.model.for_fusion(tokens)
+            strange = {side: far > 1 for side, far in self.model.strangeness(tokens).items()}
+            alone = self._alone(sides)
+            both = settled(self._head(sides["text"], sides["image"]).cpu(), alone, strange)
+            answers = [_plain(both[0]), *(None if strange[side][0] else _plain(alone[side][0]) for side in alone)]
             seconds = time.perf_counter() - start
             cut = self.model.encoders["text"].cuts(text)
-            said = tuple(remarks(self.model, [text]))
-        return Reading(self.classes, answers[0], answers[1], answers[2], cut, seconds, said)
+            said = about_strange({side: bool(is_odd[0]) for side, is_odd in strange.items()})
+            said += remarks(self.model, [text])
+        return Reading(self.classes, answers[0], answers[1], answers[2], cut, seconds, tuple(said),
+                       tuple(unfamiliar(strange, 0)))
+
+    @torch.no_grad()
+    def strange(self, side: str, item: Any) -> bool:
+        """Whether a text (side "text") or picture ("image") is unlike all that the model has learned from."""
+        encoder, prepare = self.model.encoders[side], self.model.prepare.steps[side]
+        with self._turn:
+            batch = {name: tensor.to(self.model.device) for name, tensor in prepare([item]).items()}
+            return bool(self.model.strangeness({side: encoder.encode(**batch)})[side][0] > 1)
 
     @torch.no_grad()
     def alone(self, side: str, items: Sequence[Any]) -> Tensor:
@@ -171,7 +189,8 @@ class Reader:
             prepare = self.model.prepare.steps["image"]
             own, black, white = prepare([image, *_black_and_white(image.size)])["pixel_values"].split(1)
             covered = _covered(own, (black + white) / 2, grid)
-            texts, pictures = self._encoded([text, *shorter], {"pixel_values": torch.cat([own, covered])}).values()
+            tokens = self._tokens([text, *shorter], {"pixel_values": torch.cat([own, covered])})
+            texts, pictures = self.model.for_fusion(tokens).values()
             whole_text, whole_picture = (torch.zeros(n, dtype=torch.long) for n in (len(covered), 1 + len(shorter)))
             probabilities = self._head(Encoded.cat([texts, texts.rows(whole_text)]),
                                        Encoded.cat([pictures.rows(whole_picture), pictures.rows(slice(1, None))])).cpu()
@@ -187,14 +206,18 @@ class Reader:
         factor = min(image.size) // (4 * PIXELS[self.model.size])
         return image.reduce(factor) if factor > 1 else image
 
-    def _encoded(self, texts: list[str], pixels: dict[str, Tensor]) -> dict[str, Encoded]:
-        """Some texts and prepared pictures, which need not be as many, encoded."""
+    def _tokens(self, texts: list[str], pixels: dict[str, Tensor]) -> dict[str, Encoded]:
+        """Some texts and prepared pictures, which need not be as many, as their encoders give them."""
         batch = {**self.model.prepare.steps["text"](texts), **pixels}
-        return self.model.encode(**{name: tensor.to(self.model.device) for name, tensor in batch.items()})
+        return self.model.tokens(**{name: tensor.to(self.model.device) for name, tensor in batch.items()})
 
     def _head(self, texts: Encoded, pictures: Encoded) -> Tensor:
         """Both sides of n posts → probabilities (n, classes)."""
         return probabilities_of(self.model.classify(self.model.fuse({"text": texts, "image": pictures})))
+
+
+def _plain(answer: Tensor) -> tuple[float, ...] | None:
+    return None if answer.isnan().any() else tuple(answer.tolist())
 
 
 def _black_and_white(size: tuple[int, int]) -> list[Image.Image]:
@@ -248,10 +271,12 @@ def quick_align(text: str, image: str, size: str, posts: int = 3000) -> tuple[Mu
         EncoderUnavailable: if the pretrained encoders cannot be had.
     """
     model = MultimodalSentimentModel(text, image, size, frozen=True).to(best_device())
-    train, validation = (extract_features(model, FoodPosts(n, split, pixels=PIXELS[size]), show_progress=False)
-                         for split, n in (("train", posts), ("validation", posts // 4)))
+    drawn = {split: FoodPosts(n, split, pixels=PIXELS[size])
+             for split, n in (("train", posts), ("validation", posts // 4))}
+    train, validation = (extract_features(model, some, show_progress=False) for some in drawn.values())
     history = align(model.fusion, model.head, train, validation)
     model.temperature.fill_(fit_temperature(model.fusion, model.head, validation))
+    model.familiarity = learn_familiarity(model, drawn["train"], drawn["validation"])
     return model, min(history, key=lambda row: row["loss"])["accuracy"]
 
 

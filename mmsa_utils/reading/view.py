@@ -21,25 +21,36 @@ SIDES = {"text": "the text's", "picture": "the picture's", "neither": "neither"}
 def answer_html(reading: Reading) -> str:
     """The answer, what each side alone would say, and whether the two disagree."""
     sides = {"text and picture": reading.both, "the text alone": reading.text, "the picture alone": reading.picture}
+    if reading.unfamiliar:  # then there is one side at most, and nothing is said of the two together
+        del sides["text and picture"]
     return "".join((
-        _headline(reading.answers["both"], max(reading.both), not reading.remarks), _remark(reading),
+        _headline(reading.answers["both"], reading.both, not reading.remarks), _remark(reading),
         *(panels.note(_sentence(remark)) for remark in reading.remarks),
-        panels.row(*(panels.heading(name) + panels.bars(dict(zip(reading.classes, probabilities)))
+        panels.row(*(panels.heading(name) + _bars(reading.classes, probabilities)
                      for name, probabilities in sides.items()))))
 
 
-def alone_html(side: str, classes: Sequence[str], probabilities: Sequence[float], remarks: Sequence[str] = ()) -> str:
-    """What a side says while the other is not there yet; `side` is "text" or "picture"."""
+def alone_html(side: str, classes: Sequence[str], probabilities: Sequence[float] | None,
+               remarks: Sequence[str] = ()) -> str:
+    """What a side says while the other is not there yet; `side` is "text" or "picture". None: it is unfamiliar."""
     other = "picture" if side == "text" else "text"
-    return "".join((_headline(classes[int(np.argmax(probabilities))], max(probabilities), False),
+    answer = None if probabilities is None else classes[int(np.argmax(probabilities))]
+    return "".join((_headline(answer, probabilities, False),
                     panels.paragraph(f"That is the {side} alone: add a {other} to hear what both say together."),
-                    *(panels.note(_sentence(remark)) for remark in remarks),
-                    panels.bars(dict(zip(classes, probabilities)))))
+                    *(panels.note(_sentence(remark)) for remark in remarks), _bars(classes, probabilities)))
 
 
-def _headline(answer: str, probability: float, bold: bool) -> str:
+def _headline(answer: str | None, probabilities: Sequence[float] | None, bold: bool) -> str:
+    if answer is None or probabilities is None:
+        return '<div role="status">no answer</div>'
     return (f'<div role="status">{panels.mood(answer, bold)} '
-            f'<span style="opacity:.8">with probability {probability:.2f}</span></div>')
+            f'<span style="opacity:.8">with probability {max(probabilities):.2f}</span></div>')
+
+
+def _bars(classes: Sequence[str], probabilities: Sequence[float] | None) -> str:
+    if probabilities is None:
+        return panels.paragraph("unlike all that the model has learned from: not asked")
+    return panels.bars(dict(zip(classes, probabilities)))
 
 
 def _sentence(words: str) -> str:
@@ -54,7 +65,7 @@ def _remark(reading: Reading) -> str:
                            f"{answers['picture']}. " + (f"The answer took {SIDES[reading.winner]} side."
                                                         if reading.winner != "neither" else
                                                         "The answer took neither side."))
-    if answers["both"] not in (answers["text"], answers["picture"]):
+    if not reading.unfamiliar and answers["both"] not in (answers["text"], answers["picture"]):
         return panels.paragraph("Neither side alone would say so: this answer comes from the two together.")
     return ""
 
@@ -69,11 +80,11 @@ def post_html(text: str, image: Image.Image, width: int = 120) -> str:
 def whatif_html(mine: Reading, others: Mapping[str, Reading]) -> str:
     """The answer to a post beside the answers to the same post with something changed, by what was changed."""
     def block(name: str, reading: Reading) -> str:
-        return panels.heading(name) + panels.bars(dict(zip(reading.classes, reading.both)))
+        return panels.heading(name) + _bars(reading.classes, reading.both)
 
-    before, blocks = mine.answers["both"], [block("your post", mine)]
+    before, blocks = mine.answers["both"] or "no answer", [block("your post", mine)]
     for name, reading in others.items():
-        after = reading.answers["both"]
+        after = reading.answers["both"] or "no answer"
         moved = f"The answer moves from {before} to {after}." if before != after else f"The answer stays {after}."
         blocks.append(block(name, reading)
                       + f'<div role="status">{panels.column(panels.paragraph(moved), width=220)}</div>')

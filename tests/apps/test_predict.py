@@ -86,7 +86,7 @@ def test_every_row_is_answered_as_by_itself(folder, tmp_path, say):
     result = say("predict", "--data", folder / "posts.csv", "--out", tmp_path / "answers.csv")
     rows = rows_of(tmp_path / "answers.csv")
     assert list(rows[0]) == ["row", "answer", "p_negative", "p_neutral", "p_positive", "text_alone", "text_alone_p",
-                             "picture_alone", "picture_alone_p", "contradicts", "notes"]
+                             "picture_alone", "picture_alone_p", "contradicts", "unfamiliar", "notes"]
     assert [row["row"] for row in rows] == [str(i) for i in range(2, N + 2)]
     model = load_model()
     posts = load_posts(folder / "posts.csv", labelled=False)
@@ -268,7 +268,7 @@ def test_tables_for_any_classes_and_sides(folder, tiny_folders, tmp_path, say, k
     assert len(rows) == 4
     alone = ["text_alone", "picture_alone"] if kind == "both" else []
     if classes is None:
-        assert list(rows[0]) == ["row", "answer", *alone, "notes"]
+        assert list(rows[0]) == ["row", "answer", *alone, "unfamiliar", "notes"]
         assert all(float(row["answer"]) == float(row["answer"]) for row in rows)
     else:
         assert [f"p_{name}" in rows[0] for name in classes] == [True] * len(classes)

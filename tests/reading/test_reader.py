@@ -204,7 +204,8 @@ def test_a_picture_of_too_many_pixels_is_refused(reader, monkeypatch):
 
 @pytest.mark.parametrize("image", [Image.new("L", (1, 1)), Image.new("RGBA", (3, 500)), Image.new("CMYK", (900, 2))])
 def test_odd_pictures_are_read(reader, image):
-    assert reader.read("good", image).both
+    read = reader.read("This burger is good.", image)
+    assert (read.unfamiliar, read.both) == (("picture",), read.text)
     assert reader.occlude("good", image, grid=3).regions.shape == (3, 3)
 
 

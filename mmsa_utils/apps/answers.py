@@ -14,12 +14,11 @@ from PIL import Image
 
 from ..errors import EncoderUnavailable
 from ..figures import panels
-from ..learning.alone import NAMES as SUBJECTS
 from ..model.familiarity import about_strange
 from ..model.model import PAIRS, load_model
 from ..model.remarks import remarks
 from ..posts.pictures import MAX_BYTES, picture_from_bytes
-from ..posts.post import is_blank
+from ..posts.post import SUBJECTS, is_blank
 from ..reading.explain import Regions, Words, explain_picture, explain_text
 from ..reading.reader import Reader, Reading, checked_text, examples, quick_align
 from ..reading.view import alone_html, answer_html, mattered_html, whatif_html
@@ -111,7 +110,7 @@ class Answers:
             return answer_html(self._read(reader, post))
         for side, item in post.items():
             strange = reader.strange(side, item)
-            said = about_strange({side: strange}) + (remarks(reader.model, [item]) if side == "text" else [])
+            said = about_strange({side: strange}, not strange) + (remarks(reader.model, [item]) if side == "text" else [])
             return alone_html(SUBJECTS[side], reader.classes,
                               None if strange else reader.alone(side, [item])[0].tolist(), said)
         return HINT_ANSWER

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..learning.alone import Alone, settled, unfamiliar
+from ..learning.alone import SURE, Alone, settled, unfamiliar
 from ..model.familiarity import about_strange
 from ..model.model import MultimodalSentimentModel, load_model
 from ..model.modes import evaluating
@@ -54,13 +54,14 @@ def one_post(model: MultimodalSentimentModel, given: dict[str, Any], read: list[
     if not (both if len(read) == len(model.sides) else alone[read[0]]).isfinite().all():
         raise ValueError("the model's answer is NaN: its weights are damaged, or its training went astray.")
     odd = {side: is_odd | (side not in read) for side, is_odd in strange.items()}  # what is not there is left out, too
-    result: dict[str, Any] = _said(model, settled(both, alone, odd)[0])
+    answer = settled(both, alone, odd, SURE if len(read) == len(model.sides) else 0)[0]
+    result: dict[str, Any] = _said(model, answer)
     result["unfamiliar"] = unfamiliar(strange, 0)
     if len(read) > 1:
         said = {side: alone[side][0].masked_fill(strange[side][0], torch.nan) for side in read if side in alone}
         result |= {table.name_of(side): _said(model, answer) for side, answer in said.items()}
         result |= table.contradiction(model.classes, said)
-    about = about_strange({side: bool(strange[side][0]) for side in read})
+    about = about_strange({side: bool(strange[side][0]) for side in read}, not bool(answer.isnan().any()))
     if len(read) < len(model.sides) and not about:
         count = len(alone_of.references[read[0]].tokens)
         result |= {"side": read[0], "average_over": count}

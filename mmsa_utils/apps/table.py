@@ -19,13 +19,14 @@ from torch import Tensor
 from ..bars import progress
 from ..disk import usual_modes
 from ..learning.ahead import Prepared, read_ahead
-from ..learning.alone import NAMES, Alone, settled, unfamiliar
+from ..learning.alone import Alone, settled, unfamiliar
 from ..learning.device import best_device
 from ..model.familiarity import about_strange
 from ..model.model import MultimodalSentimentModel, load_model
 from ..model.modes import evaluating
 from ..model.remarks import remarks
 from ..posts.own import FaultyRows, FilePosts
+from ..posts.post import SUBJECTS
 from .common import log, make_folder, named_in_a_file, own_posts
 
 BATCH = 64  # posts
@@ -33,7 +34,7 @@ BATCH = 64  # posts
 
 def name_of(side: str) -> str:
     """The column, or the key, of what a side alone says."""
-    return f"{NAMES.get(side, side)}_alone"
+    return f"{SUBJECTS[side]}_alone"
 
 
 def contradiction(classes: Sequence[str] | None, alone: Mapping[str, Tensor]) -> dict[str, bool]:
@@ -142,7 +143,8 @@ def answers_to(model: MultimodalSentimentModel, alone_of: Alone, batch: Prepared
         row = _values(model.classes, "answer", answers[i], every=True)
         for side, said in own.items():
             row |= _values(model.classes, name_of(side), said)
-        notes = about_strange({side: bool(is_odd[i]) for side, is_odd in strange.items()}) + remarks(model, [text])
+        notes = about_strange({side: bool(is_odd[i]) for side, is_odd in strange.items()},
+                              not bool(answers[i].isnan().any())) + remarks(model, [text])
         rows.append({**row, **contradiction(model.classes, own), "unfamiliar": " ".join(unfamiliar(strange, i)),
                      "notes": " ".join(notes)})
     return rows

@@ -17,10 +17,11 @@ from ..encoders.base import Encoded
 from ..model.model import MultimodalSentimentModel
 from ..model.modes import evaluating
 from ..posts.food import PIXELS, make_post
+from ..posts.post import SUBJECTS
 from ..posts.scenes import TRAIN_DISHES
 from .features import extract_features
 
-NAMES = {"text": "text", "image": "picture"}  #: of the sides, in results
+SURE = 0.6  #: the probability from which on one side answers for a post whose other side is strange
 _ROWS = 4096  # pairs of a side and a reference that are read at once
 
 
@@ -64,24 +65,26 @@ class Alone:
         return torch.cat(answers).masked_fill(missing, float("nan")).cpu()
 
 
-def settled(both: Tensor, alone: Mapping[str, Tensor], strange: Mapping[str, Tensor]) -> Tensor:
+def settled(both: Tensor, alone: Mapping[str, Tensor], strange: Mapping[str, Tensor], sure: float = SURE) -> Tensor:
     """What is answered, (batch, classes): what both sides say; where one is strange, what the other alone says.
 
-    A row is NaN where no side is left: the model abstains.
+    A row is NaN where no side is left, or the one that is left is not sure: the model abstains.
 
     Args:
         both: the answers to whole posts, (batch, classes) on the CPU.
         alone: as `Alone` gives it; empty for a model of one side.
         strange: side → (batch,) of booleans.
+        sure: the probability that the answer of a side alone must have; not asked of numbers.
     """
     odd = torch.stack(list(strange.values()))
     answer = both.masked_fill(odd.any(0)[:, None], torch.nan)
     for side, said in alone.items():
         others = torch.stack([is_odd for name, is_odd in strange.items() if name != side])
-        answer = torch.where((~strange[side] & others.all(0))[:, None], said, answer)
+        enough = said.amax(1) >= (sure if said.shape[1] > 1 else -torch.inf)
+        answer = torch.where((~strange[side] & others.all(0) & enough)[:, None], said, answer)
     return answer
 
 
 def unfamiliar(strange: Mapping[str, Tensor], row: int) -> list[str]:
     """The names of a post's strange sides, "text" and "picture"."""
-    return [NAMES[side] for side, is_odd in strange.items() if is_odd[row]]
+    return [SUBJECTS[side] for side, is_odd in strange.items() if is_odd[row]]

@@ -13,13 +13,14 @@ from torch import Tensor
 from ..bars import progress
 from ..model.model import MultimodalSentimentModel
 from ..model.modes import evaluating
-from ..posts.post import Post, Posts
+from ..posts.post import SUBJECTS, Post, Posts
 from . import metrics
-from .alone import NAMES, Alone
+from .alone import Alone
 from .batches import checked_label
 from .evaluation import measured
 from .losses import class_count
 
+ALARMS = 0.02  # the share of strange posts that is worth a word: of known posts about 1 in 200 is called so
 FEW = 0.2  # an accuracy whose interval is wider than that is no result
 _LENGTHS = ((5, "up to 5 words"), (10, "6 to 10 words"), (20, "11 to 20 words"), (40, "21 to 40 words"))
 
@@ -128,11 +129,11 @@ def assessed(given: Answers, mistakes: int = 5) -> dict[str, Any]:
                          "astray.")
     result: dict[str, Any] = {"posts": len(given.labels), **measured(given.logits, given.labels)}
     result.update(_of_numbers(given, mistakes) if given.classes is None else _of_classes(given, mistakes))
-    result["unfamiliar"] = {NAMES[side]: int(odd.sum()) for side, odd in given.strange.items()}
+    result["unfamiliar"] = {SUBJECTS[side]: int(odd.sum()) for side, odd in given.strange.items()}
     result["remarks"] += [
         f"{count} of {len(given.labels)} {name}s {'is' if count == 1 else 'are'} unlike all that the model has learned "
         f"from. The figures hold its answers to whole posts; asked for one post, or by `predict`, it leaves such a "
-        f"{name} out." for name, count in result["unfamiliar"].items() if count]
+        f"{name} out." for name, count in result["unfamiliar"].items() if count > ALARMS * len(given.labels)]
     return plain(result)
 
 

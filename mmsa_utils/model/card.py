@@ -7,13 +7,13 @@ import os
 from typing import TYPE_CHECKING
 
 from .. import __version__
+from ..posts.post import SUBJECTS
 
 if TYPE_CHECKING:
     from .model import MultimodalSentimentModel
 
 #: By this line a card is known as one of ours, so that it is written anew with the model; others are left alone.
 MARK = "Made with mmsa-utils"
-_NAMES = {"image": "picture"}
 TEMPLATE = "---\n{{ card_data }}\n---\n{{ body }}\n"
 
 
@@ -29,7 +29,7 @@ def body(model: MultimodalSentimentModel, figures: str = "") -> str:
             ("encoders", "kept as they were" if model.frozen else "trained with the rest"), ("classes", classes),
             ("saved", f"{datetime.date.today().isoformat()}, by version {__version__}")]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    sides = " and ".join(_NAMES.get(side, side) for side in model.sides)
+    sides = " and ".join(SUBJECTS[side] for side in model.sides)
     return f"""# A reader of posts: {sides} to {'a number' if model.classes is None else 'a class'}
 
 {MARK}. Load it with `MultimodalSentimentModel.from_pretrained(folder)`.

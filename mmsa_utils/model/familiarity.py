@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from ..encoders.base import Encoded, Encoder
+from ..posts.post import SUBJECTS
 
 LEVELS = ("tokens", "vector")
-_SUBJECTS = {"text": "text", "image": "picture"}
 
 
 class Cloud(NamedTuple):
@@ -84,18 +84,21 @@ def strangeness(familiarity: Familiarity | None, encoders: Mapping[str, Encoder]
     return found
 
 
-def about_strange(strange: Mapping[str, bool]) -> list[str]:
+def about_strange(strange: Mapping[str, bool], answered: bool) -> list[str]:
     """What there is to say of one post's strange sides, in sentences.
 
     Args:
         strange: for each side that the post has, whether it is.
+        answered: whether there was an answer nevertheless.
     """
-    odd = [_SUBJECTS[side] for side, is_so in strange.items() if is_so]
+    odd = [SUBJECTS[side] for side, is_so in strange.items() if is_so]
     if not odd:
         return []
     what = " and ".join(f"the {subject}" for subject in odd)
     unlike = f"{what} {'is' if len(odd) == 1 else 'are'} unlike all that the model has learned from"
-    if len(odd) == len(strange):
+    known = " and ".join(f"the {SUBJECTS[side]}" for side, is_so in strange.items() if not is_so)
+    if not known:
         return [f"{unlike}: it gives no answer."]
-    known = " and ".join(f"the {_SUBJECTS[side]}" for side, is_so in strange.items() if not is_so)
-    return [f"{unlike} and {'was' if len(odd) == 1 else 'were'} left out: the answer is what {known} alone says."]
+    left_out = f"{unlike} and {'was' if len(odd) == 1 else 'were'} left out"
+    return [f"{left_out}: the answer is what {known} alone says." if answered else
+            f"{left_out}; {known} alone is not sure enough: it gives no answer."]

@@ -9,6 +9,8 @@ from PIL import Image
 
 #: What a post may have, in the order in which it is always named, encoded and joined. A side is a field of `Post`.
 SIDES = ("text", "image")
+#: What they are called where people read: in results, cards and sentences.
+SUBJECTS = {"text": "text", "image": "picture"}
 #: The three moods; a label is an index into them.
 LABELS = ("negative", "neutral", "positive")
 #: The two moods of `binary=True`, which leaves the neutral posts out.

@@ -139,7 +139,7 @@ class Reader:
             answers = [_plain(both[0]), *(None if strange[side][0] else _plain(alone[side][0]) for side in alone)]
             seconds = time.perf_counter() - start
             cut = self.model.encoders["text"].cuts(text)
-            said = about_strange({side: bool(is_odd[0]) for side, is_odd in strange.items()})
+            said = about_strange({side: bool(is_odd[0]) for side, is_odd in strange.items()}, answers[0] is not None)
             said += remarks(self.model, [text])
         return Reading(self.classes, answers[0], answers[1], answers[2], cut, seconds, tuple(said),
                        tuple(unfamiliar(strange, 0)))
@@ -282,7 +282,7 @@ def quick_align(text: str, image: str, size: str, posts: int = 3000) -> tuple[Mu
 
 def examples() -> dict[str, Post]:
     """Four posts to start with, by name; drawn large enough to be looked at."""
-    chosen: dict[str, Any] = {"a contradiction": ("This pizza is disgusting.", -2, 1, "pizza", 3),
+    chosen: dict[str, Any] = {"a contradiction": ("The pizza was disgusting.", -2, 1, "pizza", 3),
               "sarcasm": ("What a glorious burger!", 2, -2, "burger", 5),
               "nothing like the photo": ("This salad is nothing like the photo.", "opposite", 2, "salad", 2)}
     return {"the burger": burger_example(PIXELS["full"]),

@@ -123,6 +123,10 @@ def test_what_is_settled():
     both, text, image = (torch.full((4, 3), value) for value in (1.0, 2.0, 3.0))
     odd = {"text": torch.tensor([False, True, False, True]), "image": torch.tensor([False, False, True, True])}
     settled_ = settled(both, {"text": text, "image": image}, odd)
+    unsure = settled(both, {"text": torch.full((4, 3), 0.59), "image": torch.full((4, 3), 0.6)}, odd)
+    assert unsure.isnan().any(1).tolist() == [False, False, True, True]
+    numbers = settled(both[:, :1], {"text": -text[:, :1], "image": image[:, :1]}, odd)
+    assert numbers[:3, 0].tolist() == [1, 3, -2]
     assert settled_[:3, 0].tolist() == [1, 3, 2]
     assert settled_[3].isnan().all()
     alone = settled(both, {}, {"text": odd["text"]})  # a model of one side
@@ -131,9 +135,12 @@ def test_what_is_settled():
 
 
 def test_it_is_said_in_words():
-    assert about_strange({"text": False, "image": False}) == []
-    assert about_strange({"image": True}) == [
+    assert about_strange({"text": False, "image": False}, True) == []
+    assert about_strange({"text": False, "image": True}, False) == [
+        "the picture is unlike all that the model has learned from and was left out; the text alone is not sure enough: "
+        "it gives no answer."]
+    assert about_strange({"image": True}, False) == [
         "the picture is unlike all that the model has learned from: it gives no answer."]
-    assert about_strange({"text": False, "image": True}) == [
+    assert about_strange({"text": False, "image": True}, True) == [
         "the picture is unlike all that the model has learned from and was left out: the answer is what the text alone "
         "says."]

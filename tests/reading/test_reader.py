@@ -144,21 +144,21 @@ def test_words_that_the_model_does_not_know_are_owned_up_to(reader, burger):
 def test_threads_take_turns(reader, burger, monkeypatch):
     words = ["delicious", "awful " * 30, "a burger", "not bad at all"]
     expected = {text: reader.read(text, burger.image).both for text in words}
-    encode, inside, crowds, wrong = reader.model.encode, [], [], []
+    tokens, inside, crowds, wrong = reader.model.tokens, [], [], []
 
-    def slow_encode(**batch):
+    def slow_tokens(**batch):
         inside.append(threading.get_ident())
         time.sleep(0.002)  # room for another thread to come in
         crowds.append(len(inside))
         inside.pop()
-        return encode(**batch)
+        return tokens(**batch)
 
     def ask(text: str) -> None:
         for _ in range(2):
             if reader.read(text, burger.image).both != pytest.approx(expected[text], abs=1e-5):
                 wrong.append(text)
 
-    monkeypatch.setattr(reader.model, "encode", slow_encode)
+    monkeypatch.setattr(reader.model, "tokens", slow_tokens)
     threads = [threading.Thread(target=ask, args=(text,)) for text in words * 2]
     for thread in threads:
         thread.start()
@@ -221,8 +221,9 @@ def test_the_word_and_the_region_that_matter_are_found(reader):
     assert min(words.words, key=lambda pair: pair[1])[0] == "disgusting."
     regions = reader.occlude(sarcasm.text, sarcasm.image).regions
     assert regions.shape == (8, 8)
-    assert regions.min() < -0.2
-    assert abs(regions[[0, 0, -1, -1], [0, -1, 0, -1]]).max() < 0.1  # nothing in the corners
+    row, column = np.unravel_index(regions.argmin(), regions.shape)
+    assert row in range(2, 6) and column in range(1, 7)  # on the food; there are many marks, and any one can go
+    assert abs(regions[[0, 0, -1, -1], [0, -1, 0, -1]]).max() < abs(regions.min()) / 2  # nothing in the corners
 
 
 def test_occlusion_is_what_it_says(reader, burger):

@@ -35,6 +35,7 @@ from mmsa_utils.model.export import samples
 from mmsa_utils.model.head import random_head
 from mmsa_utils.model.model import PAIRS, MultimodalSentimentModel
 from mmsa_utils.model.recipe import recipe
+from mmsa_utils.posts.camera import photo_example
 from mmsa_utils.posts.food import FoodPosts, burger_example, make_post
 from mmsa_utils.posts.noise import SyntheticDataset
 from mmsa_utils.posts.own import load_posts
@@ -111,6 +112,7 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
     "seeds": [in_seeded],
     "posts.food": [lambda: FoodPosts(3)[2].text, lambda: make_post("same", 1, seed=4).text,
                    lambda: np.asarray(burger_example().image)],
+    "posts.camera": [lambda: np.asarray(photo_example())],
     "posts.parts": [lambda: own_parts()],
     "posts.noise": [lambda: np.asarray(SyntheticDataset(3)[1].image)],
     "posts.scenes": [lambda: np.asarray(scenes.draw(scenes.random_scene("soup", 1, np.random.default_rng(2))))],

@@ -165,7 +165,7 @@ def test_as_a_program(photo):
     done = subprocess.run([*words, "--json"], capture_output=True, text=True, env=quiet_environment(), timeout=120)
     assert done.returncode == 0, done.stderr
     answer = strict_json(done.stdout)
-    assert set(answer) == {"label", "probs", "text_alone", "picture_alone", "contradicts", "remarks"}
+    assert set(answer) == {"label", "probs", "text_alone", "picture_alone", "contradicts", "unfamiliar", "remarks"}
     assert list(answer["probs"]) == LABELS
     assert sum(answer["probs"].values()) == pytest.approx(1, abs=1e-3)
     assert answer["label"] == max(answer["probs"], key=answer["probs"].get)

@@ -188,7 +188,7 @@ def test_full_size_says_that_it_shows_no_numbers(fused):
 def test_the_still_picture_of_the_fused_vector_counts_too(fused):
     data, metadata = fused._repr_mimebundle_()
     alt = metadata["image/png"]["alt"]
-    for words in ("This burger is delicious!", "2,396,433 parameters", "768 + 512 → 1,280", "dropout 0.5 silenced",
+    for words in ("This burger is delicious!", "2,652,433 parameters", "768 + 512 → 1,280", "dropout 0.5 silenced",
                   "6 hidden layer 1"):
         assert words in alt
     assert len(data["image/png"]) < 80_000

@@ -7,19 +7,21 @@ from dataclasses import replace
 import numpy as np
 import torch
 from claims_common import (
+    SIZE,
     Margins,
     Size,
     aligned,
     borrowed,
-    burger_drawn,
     features,
     lead,
     shipped,
     within,
 )
+from scipy.stats import spearmanr
 from torch.nn import functional as F
 
 from mmsa_utils import (
+    PIXELS,
     Encoded,
     FoodPosts,
     accuracy,
@@ -29,112 +31,146 @@ from mmsa_utils import (
     make_post,
     phrases,
     post_table,
+    scenes,
     slice_accuracy,
     who_won,
 )
 
+LEVELS = (-2, -1, 0, 1, 2)
+GROUPS = ("agree", "soft", "contradict", "same", "opposite")
 
-def notebook_07(seed: int, n: Size) -> Margins:
-    model, levels = shipped(), (-2, -1, 0, 1, 2)
-    train_set, validation = features("train", n(2000), seed), features("validation", n(500), seed)
-    test = features("test", n(1500), seed, conflict=0.5)
-    simple_ones = {"text only": {"sides": ("text",)}, "picture only": {"sides": ("image",)}, "additive": {"hidden": 0}}
-    heads = {name: aligned(train_set, validation, seed=seed, **options)[:2] for name, options in simple_ones.items()}
-    heads["both"] = (model.fusion, model.head)
-    said_by = {name: head_answers(*pair, test) for name, pair in heads.items()}
+
+def notebook_07(seed: int, n: Size, *, posts: int = 4000, conflict: float = 0.5, hidden: int = 256, rate: float = 2e-3,
+                dish: str = "burger", near: float = 0.5, weight_decay: float = 0.01) -> Margins:
+    model = shipped()
+    train_set, validation = features("train", n(posts), seed), features("validation", n(500), seed)
+    test = features("test", n(1500), seed, conflict)
+    options = {"seed": seed, "lr": rate, "weight_decay": weight_decay}
+    readers = {"text only": {"sides": ("text",), "hidden": hidden},
+               "picture only": {"sides": ("image",), "hidden": hidden},
+               "additive": {"hidden": 0}, "both": {"hidden": hidden}}
+    said_by = {"always neutral": F.one_hot(torch.ones_like(test.labels), 3).float()}
+    said_by |= {name: head_answers(*aligned(train_set, validation, **reader, **options)[:2], test)
+                for name, reader in readers.items()}
+    said_by["shipped"] = head_answers(model.fusion, model.head, test)
+    kinds, levels = np.array(test.text_kinds, dtype=object), np.array(test.picture_levels)
+    groups = np.array([kind if relation == "refer" else relation for relation, kind in zip(test.relations, kinds)])
+
+    def by_group(probabilities: torch.Tensor) -> dict[str, float]:
+        right = (probabilities.argmax(-1) == test.labels).numpy()
+        return {name: float(right[groups == name].mean()) for name in GROUPS}
+
+    table = {name: by_group(said) for name, said in said_by.items()}
+    simple = ("always neutral", "text only", "picture only", "additive")
+    few = {name: by_group(head_answers(*aligned(train_set[:n(posts // 4)], validation, **readers[name], **options)[:2],
+                                       test))["contradict"] for name in ("additive", "both")}
+    gained = {name: table[name]["contradict"] - few[name] for name in few}
     slices = {name: slice_accuracy(row, test.labels, test.relations) for name, row in said_by.items()}
-    columns = list(slices["both"])
-    simple = {relation: max(slices[name][relation] for name in simple_ones) for relation in ("contradict", "refer")}
-    (overall,) = borrowed("07", "overall", slices=slices)
+    overall, as_given = borrowed("07", "overall", "as_given", slices=slices)
     cleaned, complete = (overall("both", *mixture) - overall("picture only", *mixture)
-                         for mixture in ((0.0, ["agree", "soft"]), (0.5, columns)))
+                         for mixture in ((0.0, ["agree", "soft"]), (0.5, list(slices["both"]))))
 
-    truth = torch.tensor([judge(kind, level)[0] + 1 for kind, level in zip(test.text_kinds, test.picture_levels)])
-    won = {name: who_won(row, test.text_kinds, test.picture_levels)
-           for name, row in {"the rule": F.one_hot(truth, 3), **said_by}.items()}
-    gap = {name: max(abs(won[name][side] - won["the rule"][side]) for side in won[name]) for name in said_by}
-    pictures = [burger_drawn(level, 1 + seed) for level in (2, -1, -2)]
-    praise = model.predict(["This burger is absolutely fantastic!"], pictures[1:2])[0]
-    texts = ["This burger tastes exactly as it looks.", "This burger is nothing like the photo."]
+    truth = torch.tensor([judge(kind, level)[0] + 1 for kind, level in zip(kinds, levels)])
+    won = {name: who_won(row, kinds, levels) for name, row in {"the rule": F.one_hot(truth, 3), **said_by}.items()}
+    lean = {name: winner["picture"] - winner["text"] for name, winner in won.items()}
+    pictures = [scenes.draw(scenes.random_scene(dish, level, np.random.default_rng(1 + seed)), PIXELS[SIZE])
+                for level in (2, -1, -2)]
+    praise = model.predict([f"This {dish} is absolutely fantastic!"], pictures[1:2])[0]
+    texts = [f"This {dish} tastes exactly as it looks.", f"This {dish} is nothing like the photo."]
     four = model.predict(2 * texts, [pictures[0], pictures[0], pictures[2], pictures[2]])
 
-    state = list(zip(test.text_kinds, test.picture_levels))
-    sarcasm, mirror, opposite = (torch.tensor([wanted(*one) for one in state]) for wanted in (
-        lambda kind, level: (kind, level) == (2, -2), lambda kind, level: (kind, level) == (-2, 2),
-        lambda kind, level: kind == "opposite"))
+    sarcasm, mirror = (torch.tensor([(kind, level) == state for kind, level in zip(kinds, levels)])
+                       for state in ((2, -2), (-2, 2)))
 
     def share(name: str, mask: torch.Tensor, label: int) -> float:
         return (said_by[name][mask].argmax(-1) == label).double().mean().item()
 
     order = torch.randperm(len(test), generator=torch.Generator().manual_seed(seed))
-    lost = []
+    dealt = {"image": zip(kinds, levels[order.numpy()]), "text": zip(kinds[order.numpy()], levels)}
+    lost, apart = [], []
     for side in test.sides:
         seen, usual = test.sides[side].pooled, train_set.sides[side].pooled.mean(0)
-        for other in (seen[order], usual.expand_as(seen)):  # shuffled, dropped
-            world = replace(test, sides={**test.sides, side: Encoded.of(other)})
-            found = slice_accuracy(head_answers(*heads["both"], world), test.labels, test.relations)
-            lost += [slices["both"][relation] - value for relation, value in found.items()]
+        by_rule = F.one_hot(torch.tensor([judge(*state)[0] + 1 for state in dealt[side]]), 3)
+        worlds = [by_group(head_answers(model.fusion, model.head,
+                                        replace(test, sides={**test.sides, side: Encoded.of(other)})))
+                  for other in (seen[order], usual.expand_as(seen))]
+        lost += [table["shipped"]["contradict"] - world["contradict"] for world in worlds]
+        apart += [abs(value - by_group(by_rule)[name]) for name, value in worlds[0].items()]
 
-    mood = head_answers(*heads["both"], test, temperature=model.temperature.item()) @ torch.tensor([-1.0, 0.0, 1.0])
-    squares = [(kind, level) for kind in phrases.KINDS for level in levels]
-    distance = {square: abs(mood[torch.tensor([one == square for one in state])].mean().item() - judge(*square)[0])
-                for square in squares}
-    shares = {(row.text_kind, row.picture_level): row.share for row in post_table(0.2)}
-    worst = sorted(squares, key=distance.get)[-6:]
+    mood = head_answers(model.fusion, model.head, test, temperature=model.temperature.item()) @ torch.tensor(
+        [-1.0, 0.0, 1.0])
+    squares = [(kind, level) for kind in phrases.KINDS for level in LEVELS]
+    distance = {square: abs(mood[torch.tensor([one == square for one in zip(kinds, levels)])].mean().item()
+                            - judge(*square)[0]) for square in squares}
 
-    said = said_by["both"].argmax(-1)
-    own, spoiled = said != truth, test.labels != truth
+    said = said_by["shipped"].argmax(-1)
+    own, spoiled, two_sided = said != truth, test.labels != truth, torch.tensor(test.two_sided)
     read, misread = {}, {}
-    for side, names, field in (("text", phrases.KINDS, "text_kinds"), ("image", levels, "picture_levels")):
+    for side, names, field in (("text", phrases.KINDS, "text_kinds"), ("image", LEVELS, "picture_levels")):
         sets = [replace(part, labels=torch.tensor([names.index(value) for value in getattr(part, field)]))
                 for part in (train_set, validation, test)]
-        fusion, probe, _ = aligned(*sets[:2], sides=(side,), num_outputs=len(names), seed=seed)
+        fusion, probe, _ = aligned(*sets[:2], sides=(side,), num_outputs=len(names), hidden=hidden, **options)
         read[side] = head_answers(fusion, probe, sets[2]).argmax(-1)
         misread[side] = (read[side] != sets[2].labels).double()
-    by_rule = torch.tensor([judge(phrases.KINDS[kind], levels[level])[0] + 1
-                            for kind, level in zip(read["text"], read["image"])])
-    two_steps = slice_accuracy(F.one_hot(by_rule, 3), test.labels, test.relations)
+    told = {}
+    for name, known in (("with", phrases.KINDS), ("without", phrases.KINDS[:-1])):
+        sets = [as_given(part[torch.tensor([kind in known for kind in part.text_kinds])])
+                for part in (train_set, validation)]
+        adding = aligned(*sets, hidden=0, seed=seed, epochs=60, lr=0.02)[:2]
+        told[name] = by_group(head_answers(*adding, as_given(test)))["contradict"]
+    often = features("train", n(posts // 2), seed, conflict=0.5)
+    half, frequent = (by_group(head_answers(*aligned(sample, validation, hidden=hidden, **options)[:2],
+                                            test))["contradict"] for sample in (train_set[:len(often)], often))
+    shares = {(state.text_kind, state.picture_level): state.share for state in post_table(0.2)}
+    two_steps = torch.tensor([judge(phrases.KINDS[kind], LEVELS[level])[0] + 1
+                              for kind, level in zip(read["text"].tolist(), read["image"].tolist())])
     return {
-        "contradictions: both is ahead of the best simple reader": slices["both"]["contradict"] - simple["contradict"],
-        "referring texts: both is ahead of the best simple reader": slices["both"]["refer"] - simple["refer"],
-        "one side alone on contradictions, below 0.5": 0.5 - max(
-            slices["text only"]["contradict"], slices["picture only"]["contradict"]),
+        "contradictions: both is ahead of always neutral and the three simple readers":
+            table["both"]["contradict"] - max(table[name]["contradict"] for name in simple),
+        "'opposite' texts: both ahead of them by more than 0.1":
+            table["both"]["opposite"] - max(table[name]["opposite"] for name in simple) - 0.1,
+        "contradictions: always neutral is ahead of the three simple readers":
+            table["always neutral"]["contradict"] - max(table[name]["contradict"] for name in simple[1:]),
+        "four times the posts help both on contradictions": gained["both"],
+        "and help it more than the additive head": gained["both"] - gained["additive"],
         "the lead over picture only is larger with conflict": complete - cleaned,
-        "closest to the rule: both": min(gap[name] for name in simple_ones) - gap["both"],
         "each one-sided reader leans to its own side": min(
             won[f"{side} only"][side] - won["the rule"][side] for side in ("text", "picture")),
-        "another burger: praise wins over a mildly bad picture": lead(praise, 2),
-        "sarcasm read as negative, above 0.6": share("both", sarcasm, 0) - 0.6,
-        "its mirror read as neutral, above 0.6": share("both", mirror, 1) - 0.6,
-        "there, ahead of the additive head": share("both", mirror, 1) - share("additive", mirror, 1),
-        "the additive head finds more than half of the sarcasm": share("additive", sarcasm, 0) - 0.5,
-        "another burger: 'as it looks' and 'nothing like the photo', four times right": min(
+        "the additive head leans to the picture, beyond the rule": lean["additive"] - lean["the rule"] - 0.05,
+        "another dish: praise wins over a mildly bad picture": lead(praise, 2),
+        "shipped: sarcasm read as negative, above 0.6": share("shipped", sarcasm, 0) - 0.6,
+        "its mirror read as neutral, above 0.6": share("shipped", mirror, 1) - 0.6,
+        "there, both is ahead of the additive head": share("both", mirror, 1) - share("additive", mirror, 1),
+        "another dish: 'as it looks' and 'nothing like the photo', four times right": min(
             lead(row, label) for row, label in zip(four, (2, 0, 0, 2))),
-        "'opposite' texts: both ahead of additive by more than 0.1": (
-            accuracy(said_by["both"][opposite], test.labels[opposite])
-            - accuracy(said_by["additive"][opposite], test.labels[opposite]) - 0.1),
-        "every removal hurts on every slice": min(lost),
-        "on the rule's side in at least 28 of 35 squares": sum(value < 0.5 for value in distance.values()) - 27,
+        "every removal hurts on contradictions": min(lost),
+        "after a shuffle the model is within 0.15 of the rule, in every group": 0.15 - max(apart),
+        "on the rule's side in at least 28 of 35 squares": sum(value < near for value in distance.values()) - 27,
         "it follows the rule, not the spoiled label, on most of them": accuracy(
-            said_by["both"][spoiled], truth[spoiled]) - 0.5,
+            said_by["shipped"][spoiled], truth[spoiled]) - 0.5,
         "the text is misread more often than the picture": (misread["text"] - misread["image"]).mean(),
         "more often still where the model is wrong": misread["text"][own].mean() - misread["text"].mean(),
-        "few texts are misread, yet a large part of the mistakes": min(
-            0.15 - misread["text"].mean(), misread["text"][own].mean() - 0.25),
-        "within 0.06 of probes and rule on every slice": 0.06 - max(
-            two_steps[relation] - slices["both"][relation] for relation in columns),
-        "the six worst squares are rarer on average": 1 / 35 - np.mean([shares[square] for square in worst]),
+        "two-sided texts are misread about as often as others, within 0.06": 0.06 - abs(
+            misread["text"][two_sided].mean() - misread["text"][~two_sided].mean()),
+        "told kind and level, a sum without 'opposite' gets more contradictions right, by 0.1": (
+            told["without"] - told["with"] - 0.1),
+        "the rarer a square in training, the wider its gap": -spearmanr(
+            [shares[square] for square in squares], [distance[square] for square in squares]).statistic,
+        "as many posts with frequent contradictions help on these": frequent - half,
+        "with the same posts, probes and rule make fewer mistakes than both": (
+            accuracy(F.one_hot(two_steps, 3), truth) - accuracy(said_by["both"], truth)),
     }
 
 
-def notebook_08(seed: int, n: Size) -> Margins:
+def notebook_08(seed: int, n: Size, *, references: int = 32, posts: int = 400, wanted: float = 0.97,
+                fresh: int = 600) -> Margins:
     model = shipped()
     every_kind = features("train", n(2000), seed)[:n(128)]
-    dishes = [FoodPosts(32, seed=seed, pixels=16)[i].dish for i in range(32)]
-    neutral = extract_features(model, [make_post(0, 0, dish, 32 * seed + i) for i, dish in enumerate(dishes)],
+    dishes = [FoodPosts(references, seed=seed, pixels=16)[i].dish for i in range(references)]
+    neutral = extract_features(model, [make_post(0, 0, dish, references * seed + i) for i, dish in enumerate(dishes)],
                                show_progress=False)
     (alone,) = borrowed("08", "alone", model=model)
-    validation = features("validation", n(500), seed)[:n(400)]
+    validation = features("validation", n(max(500, posts)), seed)[:n(posts)]
     contradicts = torch.tensor([relation == "contradict" for relation in validation.relations])
     right, found, justified = {}, {}, {}
     for name, reference in (("every kind", every_kind), ("neutral", neutral)):
@@ -145,6 +181,19 @@ def notebook_08(seed: int, n: Size) -> Margins:
         found[name] = ((warned & contradicts).sum() / contradicts.sum()).item()
         justified[name] = ((warned & contradicts).sum() / warned.sum()).item()
     best = [FoodPosts(1).ceiling(side) for side in ("text", "image")]
+
+    confidence, correct = {}, {}
+    for name, sample in (("validation", validation), ("test", features("test", n(fresh), seed)),
+                         ("unseen", features("unseen", n(fresh), seed))):
+        said = head_answers(model.fusion, model.head, sample, temperature=model.temperature.item())
+        confidence[name], answer = (part.numpy() for part in said.max(-1))
+        correct[name] = answer == sample.labels.numpy()
+    known, good = confidence["validation"], correct["validation"]
+    threshold = min((limit for limit in known if good[known >= limit].mean() >= wanted), default=known.max())
+    kept = {name: row >= threshold for name, row in confidence.items()}
+    gain = {name: correct[name][kept[name]].mean() - correct[name].mean() for name in ("test", "unseen")}
+    half = {name: correct[name][np.argsort(-confidence[name])[:len(correct[name]) // 2]].mean() - correct[name].mean()
+            for name in gain}
     return {
         "neutral references: both sides within 0.1 of the best possible": min(
             value - limit + 0.1 for value, limit in zip(right["neutral"], best)),
@@ -153,4 +202,8 @@ def notebook_08(seed: int, n: Size) -> Margins:
         "more than 8 of 10 warnings are justified": justified["neutral"] - 0.8,
         "with references of every kind far fewer are": justified["neutral"] - justified["every kind"] - 0.15,
         "with them nearly every second warning is false": within(justified["every kind"], 0.4, 0.7),
+        "silent below the threshold, it is right more often on test": gain["test"],
+        "and on unseen": gain["unseen"],
+        "at half coverage it is right more often than at full, on both": min(half.values()),
+        "of unseen posts fewer are answered than of test posts": kept["test"].mean() - kept["unseen"].mean(),
     }

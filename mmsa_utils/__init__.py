@@ -19,6 +19,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     "posts.food": ("PIXELS", "FoodPosts", "burger_example", "make_post"),
     "posts.noise": ("SyntheticDataset",),
     "posts.own": ("load_posts",),
+    "posts.camera": ("photo_example",),
     "posts.pictures": ("open_picture", "picture_from_bytes", "to_rgb"),
     "errors": ("EncoderUnavailable",),
     "encoders.base": ("Encoded", "Encoder", "masked_mean"),
@@ -32,6 +33,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     "learning.batches": ("make_loader",),
     "learning.evaluation": ("answers", "evaluate"),
     "learning.training": ("history_table", "train"),
+    "learning.familiarity": ("learn_familiarity",),
     "learning.features": ("Features", "extract_features", "shuffled"),
     "learning.alignment": ("align", "fit_temperature", "head_answers", "measure"),
     "learning.correction": ("correction_phase",),
@@ -94,6 +96,7 @@ if TYPE_CHECKING:
     from .learning.device import best_device as best_device
     from .learning.evaluation import answers as answers
     from .learning.evaluation import evaluate as evaluate
+    from .learning.familiarity import learn_familiarity as learn_familiarity
     from .learning.features import Features as Features
     from .learning.features import extract_features as extract_features
     from .learning.features import shuffled as shuffled
@@ -157,6 +160,9 @@ if TYPE_CHECKING:
     )
     from .posts import phrases as phrases
     from .posts import scenes as scenes
+    from .posts.camera import (
+        photo_example as photo_example,
+    )
     from .posts.food import (
         PIXELS as PIXELS,
     )

@@ -33,8 +33,10 @@ EXERCISES: dict[str, str] = {
     "7.2": "slice_scores",
     "7.3": "deal_pictures",
     "7.4": "heads_compared",
+    "8.1": "warning_scores",
+    "8.2": "silent_below",
 }
 # Number of the notebook -> module of this room that holds its checks.
 MODULES = {"1": "posts", "2": "text", "3": "picture", "4": "fusion", "5": "training", "6": "alignment",
-           "7": "conflict"}
+           "7": "conflict", "8": "dashboard"}
 MARKS = {"right": ("✓", GREEN), "wrong": ("✗", ORANGE), "not yet": ("…", GREY)}

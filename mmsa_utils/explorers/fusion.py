@@ -234,8 +234,8 @@ def _fusion_picture(text: Tensor, image: Tensor, post: Post, dropout: float = 0.
     head = random_head(joined.shape[-1], 1, 256, dropout)
     blue, orange = plots.BLUE, plots.ORANGE
     drawn = [(title, [(vector, colour)], torch.zeros(len(vector), dtype=torch.bool)) for title, vector, colour in (
-        ("1 text feature", text[0], blue), ("3 picture feature", image[0], orange),
-        ("2 text, layer-normed", joined[0, :split], blue), ("4 picture, layer-normed", joined[0, split:], orange))]
+        ("1 text feature", text[0], blue), ("2 text, layer-normed", joined[0, :split], blue),
+        ("3 picture feature", image[0], orange), ("4 picture, layer-normed", joined[0, split:], orange))]
     said = []
     for title, seed in (("answering", None), ("in training", 1)):
         (values, gone), (hidden, hidden_gone), *_, (logit, _) = head_stages(head, joined, seed)
@@ -245,23 +245,30 @@ def _fusion_picture(text: Tensor, image: Tensor, post: Post, dropout: float = 0.
         if seed is not None:
             said.append(f"dropout {dropout} silenced {int(gone.sum())} of {len(gone[0])} joined numbers and "
                         f"{int(hidden_gone.sum())} of {len(hidden[0])} in hidden layer 1")
-    lines = []
+    lines, counts = [], {}
     for size in SIZES:
         for pair in PAIRS.values():
             parts = part_counts(*pair, size, 256)
             total, in_head = (sum(count for *_, count in some) for some in (parts, parts[3:]))
+            counts[f"{size} {'+'.join(pair)}"] = (total - in_head, in_head)
             lines.append(f"{size} {'+'.join(pair)}: {parts[2][1]}; {total:,} parameters, {in_head:,} in the head")
-    figure, axes = plots.new_figure(7.4, 5.4, 5, 2)
-    axes[0, 0].get_gridspec().set_height_ratios([4, 4, 8, 8, 6])
+    figure, axes = plots.new_figure(7.4, 5.8, 5, 2)
+    axes[0, 0].get_gridspec().set_height_ratios([4, 4, 8, 8, 10])
     for axis, (title, vectors, gone) in zip(np.ravel(axes), drawn):
         parts = gone.split([len(vector) for vector, _ in vectors])
         axis.imshow(np.vstack([np.asarray(plots.squares(vector, colour, lost))
                                for (vector, colour), lost in zip(vectors, parts)]))
         axis.set(xticks=[], yticks=[])
         axis.set_title(f"{title}: {len(gone)} numbers", fontsize=8)
-    for axis in axes[-1]:
-        axis.axis("off")
-    axes[-1, 0].text(0, 0.5, "\n".join(["; ".join(said), *lines]), fontsize=7.5, va="center", in_layout=False)
+    for axis, part, place in zip(axes[-1], ("in the encoders", "in the head"), (0, 1)):
+        bars = axis.barh(list(counts), [count[place] for count in counts.values()], color=plots.GREY, height=0.6)
+        axis.bar_label(bars, [f"{count[place] / 1e6:.2f}" for count in counts.values()], fontsize=7, padding=2)
+        axis.set_title(f"million parameters {part}", fontsize=8)
+        axis.tick_params(labelsize=7, labelleft=place == 0)
+        axis.set(xticks=[])
+        axis.margins(x=0.15)
+        axis.invert_yaxis()
+        axis.spines[["top", "right", "bottom"]].set_visible(False)
     steps = "; ".join(f"{title}: {len(gone)} numbers" for title, _, gone in drawn)
     return plots.show(figure, f"The fused vector of \"{post.text}\" step by step as squares, full for positive, hollow "
                       f"for negative numbers, crossed out where dropout silenced them. {steps}. {'; '.join(said)}. "

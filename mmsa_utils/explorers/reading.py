@@ -121,7 +121,8 @@ def reading_figure(posts: Mapping[str, Post], readings: Mapping[str, Reading]) -
         above.imshow(post.image)
         above.axis("off")
         above.set_title(textwrap.fill(post.text, 24), fontsize=8)
-        answers = {"both": reading.both, "text": reading.text, "picture": reading.picture}
+        nothing = (0.0,) * len(reading.classes)  # of a side that is unfamiliar
+        answers = {name: getattr(reading, name) or nothing for name in ("both", "text", "picture")}
         left = [0.0] * len(answers)
         for i, mood in enumerate(reading.classes):
             width = [probabilities[i] for probabilities in answers.values()]

@@ -169,7 +169,7 @@ def draw_reliability(axis: Axes, bins: Sequence[tuple[float, float, float]], siz
     """Confidence against accuracy for the bands of `metrics.reliability`, each dot as large as its share."""
     confidence, accuracy, share = np.array(bins).T
     axis.plot([0, 1], [0, 1], color=GREY, ls=":")
-    axis.scatter(confidence, accuracy, s=size * (2 + 30 * share), color=BLUE, alpha=0.7)
+    axis.scatter(confidence, accuracy, s=size * (2 + 30 * share), color=BLUE, alpha=0.7, clip_on=False)
     axis.set(xlim=(0, 1.03), ylim=(0, 1.03))
     _label(axis, "confidence", "accuracy", size)
 

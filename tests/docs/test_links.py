@@ -64,7 +64,7 @@ def test_every_picture_has_alt_text():
 
 def test_the_check_of_links():
     for source, dead in (
-            ("[a](README.md) [b](notebooks/00_start_here.ipynb#7-the-course) <https://there.test/x>", []),
+            ("[a](README.md) [b](notebooks/00_start_here.ipynb#9-the-course) <https://there.test/x>", []),
             ("[a](gone.md)", ["gone.md"]), ("[a](README.md#no-such-place)", ["README.md#no-such-place"]),
             ("![a](docs/gone.png)", ["docs/gone.png"]), ('<a href="gone.html">a</a>', ["gone.html"]),
             ("[a][1]\n\n[1]: gone.md", ["gone.md"]), ("`[a](gone.md)`", []), ("[a](#nowhere)", ["#nowhere"]),

@@ -215,5 +215,5 @@ def test_a_changed_solution_is_noticed():
 
 def test_no_solutions_without_exercises():
     names = {path.name for path in solutions.SOLUTIONS.glob("*.ipynb")}
-    assert names == {path.name for path in solutions.NOTEBOOKS.glob("0[1-7]_*.ipynb")}
+    assert names == {path.name for path in solutions.NOTEBOOKS.glob("0[1-8]_*.ipynb")}
     assert Path(solutions.SOLUTIONS).is_relative_to(solutions.NOTEBOOKS)

@@ -13,8 +13,13 @@ from functools import cache
 from pathlib import Path
 
 import nbformat
+import torch
+from claims_common import borrowed  # tools/measure/claims_common.py
 from colab import FOLDED, SETUP  # tools/publish/colab.py
 from prose import NOTEBOOKS, ROOT, SERIES, SOLUTIONS, alt_of, name_of, read_book
+
+from mmsa_utils import Concat, Encoded, Features, align, head_answers, random_head
+from mmsa_utils.seeds import seeded
 
 STORED = NOTEBOOKS + SOLUTIONS
 TAUGHT = ("posts", "encoders", "fusion", "model", "learning", "figures", "reading")  # rooms that notebooks show code of
@@ -175,11 +180,26 @@ def test_teaching_copies_equal_the_package():
 
 def test_the_central_pieces_are_written_out():
     for name, taught in (("judge", "01"), ("masked_mean", "02"), ("join", "04"), ("mlp_head", "04"), ("loss_of", "05"),
-                         ("align", "06"), ("who_won", "07")):
+                         ("who_won", "07")):
         (path,) = (path for path in SERIES if path.stem.startswith(taught))
         written = set().union(*(definitions(cell.source) for cell in code_cells(read_book(path))))
         assert name in written, f"{path.stem} does not write {name} out"
         assert name in package(), f"the package has no {name}"
+
+
+def test_the_loop_of_notebook_06_comes_to_the_head_of_align():
+    (align_by_hand,) = borrowed("06", "align_by_hand")
+    generator = torch.Generator().manual_seed(0)
+    vectors, labels = torch.randn(90, 8, generator=generator), torch.arange(90) % 3
+    posts = Features({"text": Encoded.of(vectors + labels[:, None]), "image": Encoded.of(vectors.roll(1, 0))}, labels)
+    fusion, heads = Concat(posts.widths), [random_head(16, hidden=8) for _ in range(2)]
+    with seeded(3):
+        align_by_hand(fusion, heads[0], posts[:60], posts[60:], epochs=4, batch_size=16)
+    align(fusion, heads[1], posts[:60], posts[60:], epochs=4, batch_size=16, seed=3)
+    start = head_answers(fusion, random_head(16, hidden=8), posts)
+    one, other = (head_answers(fusion, head, posts) for head in heads)
+    assert torch.allclose(one, other, atol=1e-4)
+    assert (one - start).abs().max() > 0.01
 
 
 def test_the_check_of_teaching_copies():

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmsa_utils import burger_example, open_picture, picture_from_bytes, to_rgb
+from mmsa_utils import burger_example, open_picture, photo_example, picture_from_bytes, to_rgb
 from mmsa_utils.posts import pictures
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
@@ -227,6 +227,13 @@ def test_uploaded_bytes_are_opened_or_refused_by_name():
         with pytest.raises(ValueError, match=r"^the file cannot be read as a picture \([^<]*\): save it again") as info:
             picture_from_bytes(bad)
         assert "0x" not in str(info.value)  # no object in memory is named
+
+
+def test_the_picture_that_looks_like_a_photograph():
+    photo = photo_example()
+    assert (photo.mode, photo.size) == ("RGB", (160, 160))
+    assert photo.tobytes() == photo_example().tobytes()
+    assert len(np.unique(np.asarray(photo).reshape(-1, 3), axis=0)) > 5_000
 
 
 @pytest.mark.parametrize("header", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n",

@@ -1,5 +1,6 @@
 """claims.py measures what the notebooks claim; docs/claims.md lists exactly its claims."""
 
+import inspect
 import json
 import re
 
@@ -57,7 +58,26 @@ def test_functions_are_borrowed_from_the_notebooks():
     assert masked is not masked_mean
     assert masked.__code__.co_code == masked_mean.__code__.co_code
     before, changes = claims_common.borrowed("03", "before", "changes")
-    assert before.dish == "burger"
+    assert before[0].dish == "burger"
     assert "mouldy" in changes
     with pytest.raises(KeyError, match="masked_mean"):  # a name of the package that this notebook does not define
         claims_common.borrowed("07", "masked_mean", "overall")
+
+
+def test_choices_are_arguments_with_three_values_of_which_one_is_the_notebooks():
+    choices = {(number, name): values for number, some in claims.CHOICES.items() for name, values in some.items()}
+    assert len(choices) >= 30
+    for (number, name), values in choices.items():
+        own = inspect.signature(claims.GROUPS[number]).parameters[name].default
+        assert len(values) == len(set(values)) == 3, (number, name)
+        assert own in values, (number, name)
+
+
+def test_what_turns_round_with_another_choice_is_said(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(claims, "GROUPS", {"00": lambda seed, n, rate=2: {"fast": 3 - rate, "always": 1}})
+    monkeypatch.setattr(claims, "CHOICES", {"00": {"rate": (1, 2, 4)}})
+    assert claims.main(["--choices", "--json", str(tmp_path / "rows.json")]) == 0
+    out = capsys.readouterr().out
+    assert "| 00 | rate | 2 | 2 of 2 | - |" in out
+    assert "| 00 | rate | 4 | 1 of 2 | fast |" in out
+    assert json.loads((tmp_path / "rows.json").read_text(encoding="utf8"))[2] == ["00", "rate", 4, 1, 2, ["fast"]]

@@ -155,7 +155,8 @@ def notebook_07(seed: int, n: Size, *, posts: int = 4000, conflict: float = 0.5,
         "told kind and level, a sum without 'opposite' gets more contradictions right, by 0.1": (
             told["without"] - told["with"] - 0.1),
         "the rarer a square in training, the wider its gap": -spearmanr(
-            [shares[square] for square in squares], [distance[square] for square in squares]).statistic,
+            [shares[square] for square in squares], [distance[square] for square in squares],
+            nan_policy="omit").statistic,
         "as many posts with frequent contradictions help on these": frequent - half,
         "with the same posts, probes and rule make fewer mistakes than both": (
             accuracy(F.one_hot(two_steps, 3), truth) - accuracy(said_by["both"], truth)),

@@ -17,9 +17,9 @@ OUT = Path(__file__).resolve().parents[2] / "docs" / "overview.png"
 
 def examples() -> list[tuple[str, object, object]]:
     """(text, small picture for the model, large picture for the eye) of four posts."""
-    fresh, rotten = (scenes.random_scene("burger", level, np.random.default_rng(1)) for level in (2, -2))
+    fresh, rotten, good = (scenes.random_scene("burger", level, np.random.default_rng(1)) for level in (2, -2, 1))
     texts = ((burger_example().text, fresh), (burger_example().text, rotten),
-             ("This burger is nothing like the photo.", rotten), ("The burger was a bit bland.", fresh))
+             ("This burger is nothing like the photo.", rotten), ("This burger is not delicious, it is awful.", good))
     return [(text, scenes.draw(scene, 64), scenes.draw(scene, 224)) for text, scene in texts]
 
 

@@ -10,6 +10,7 @@ import codespell_lib
 from prose import MODULES, NOTEBOOKS, PAGES, ROOT, SOLUTIONS, name_of, prose, read_book
 
 REFERENCE = re.compile(r"^[A-Z]\S+, [A-Z]\..*\(\d{4}\)", flags=re.MULTILINE)  # others' names and titles
+TITLE = re.compile(r"\[\*[^*\]]+\*\]\(https?://[^)]*\)")  # of a work, linked
 # Spelt like American forms of other words, or the field's and the law's own.
 ALLOWED = {"biased", "donut", "license", "optimizer", "program", "story"}
 
@@ -49,7 +50,8 @@ def american() -> set[str]:
 
 
 def american_words(markdown: str) -> set[str]:
-    lines = (line for line in prose(markdown).splitlines() if not REFERENCE.match(line))
+    own = TITLE.sub("", markdown)
+    lines = (line for line in prose(own).splitlines() if not REFERENCE.match(line))
     words = re.findall(r"\b[a-z]+", "\n".join(lines))  # with a capital they may be names
     return american().intersection(words) | {word for word in words if word.removesuffix("s") in american()}
 
@@ -66,4 +68,5 @@ def test_the_check_of_british_forms():
     assert len(american()) > 400
     assert american_words("We normalize its color. `normalize` [favorites](x.md)") == {
         "normalize", "color", "favorites"}
+    assert american_words("Read [*On modeling*](https://x.org/1) on color.") == {"color"}
     assert american_words("We normalise the flavour of a favourite; the optimizer's license") == set()

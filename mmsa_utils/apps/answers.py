@@ -110,7 +110,8 @@ class Answers:
             return answer_html(self._read(reader, post))
         for side, item in post.items():
             strange = reader.strange(side, item)
-            said = about_strange({side: strange}, not strange) + (remarks(reader.model, [item]) if side == "text" else [])
+            said = about_strange({side: strange}, not strange)
+            said += remarks(reader.model, [item]) if side == "text" else []
             return alone_html(SUBJECTS[side], reader.classes,
                               None if strange else reader.alone(side, [item])[0].tolist(), said)
         return HINT_ANSWER

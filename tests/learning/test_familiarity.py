@@ -137,8 +137,8 @@ def test_what_is_settled():
 def test_it_is_said_in_words():
     assert about_strange({"text": False, "image": False}, True) == []
     assert about_strange({"text": False, "image": True}, False) == [
-        "the picture is unlike all that the model has learned from and was left out; the text alone is not sure enough: "
-        "it gives no answer."]
+        "the picture is unlike all that the model has learned from and was left out; the text alone is not sure "
+        "enough: it gives no answer."]
     assert about_strange({"image": True}, False) == [
         "the picture is unlike all that the model has learned from: it gives no answer."]
     assert about_strange({"text": False, "image": True}, True) == [

@@ -48,7 +48,8 @@ CHOICES: dict[str, dict[str, tuple]] = {
     "06": {"posts": (1000, 2000, 4000), "epochs": (12, 20, 40), "rate": (1e-3, 2e-3, 4e-3), "hidden": (64, 256, 512),
            "batch_size": (128, 256, 512), "dish": ("burger", "pizza", "soup"), "bands": (10, 15, 20)},
     "07": {"posts": (2000, 4000, 8000), "conflict": (0.3, 0.5, 0.8), "hidden": (64, 256, 512),
-           "rate": (1e-3, 2e-3, 4e-3), "dish": ("burger", "pizza", "soup"), "near": (0.35, 0.5, 0.7), "weight_decay": (0.0, 0.01, 0.1)},
+           "rate": (1e-3, 2e-3, 4e-3), "dish": ("burger", "pizza", "soup"), "near": (0.35, 0.5, 0.7),
+           "weight_decay": (0.0, 0.01, 0.1)},
     "08": {"references": (8, 32, 96), "posts": (200, 400, 800), "wanted": (0.96, 0.97, 0.975),
            "fresh": (300, 600, 1200)},
 }

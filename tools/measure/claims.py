@@ -1,6 +1,6 @@
 """Repeat with many seeds what the notebooks measured with one: do the claims that they make in words still hold?
 
-python tools/measure/claims.py [--seeds 20] [--only 06] [--json FILE]   about half an hour on one core
+python tools/measure/claims.py [--seeds 20] [--only 06] [--json FILE]   about an hour on one core
 python tools/measure/claims.py --choices [--only 06]                    what we chose by hand, another way, with seed 0
 
 Here is every claim that hangs on something drawn at random: weights, the order of posts, dropout, the posts themselves.

@@ -39,6 +39,7 @@ def test_a_notebook_that_was_only_opened_and_saved_is_as_it_was(lab, path):
     metadata = page.evaluate(f"{NOTEBOOK}.content.model.toJSON().metadata")
     assert [metadata["language_info"], metadata["kernelspec"]["display_name"]] == kernel  # it had its time
     assert not page.evaluate(f"{NOTEBOOK}.content.model.dirty"), "it shows as modified"
+    page.wait_for_function(f"{NOTEBOOK}.content.widgets.some(cell => cell.inputHidden)")  # cells are drawn by and by
     hidden = page.evaluate(f"{NOTEBOOK}.content.widgets.filter(cell => cell.inputHidden).map(cell => cell.model.id)")
     assert hidden == [SETUP]
     page.evaluate(f"{NOTEBOOK}.context.save()")

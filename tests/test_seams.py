@@ -19,10 +19,12 @@ from mmsa_utils import (
     FoodPosts,
     MultimodalSentimentModel,
     Post,
+    Reader,
     align,
     evaluate,
     extract_features,
     head_answers,
+    learn_familiarity,
     load_image_encoder,
     load_text_encoder,
     make_loader,
@@ -86,6 +88,44 @@ class TestANewPart:
 
     def test_each_is_one_short_file(self):
         assert len(inspect.getsource(toys).splitlines()) < 100  # both together
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_every_fusion_of_the_course_from_training_to_a_reading(posts, tmp_path, fusion):
+    model = MultimodalSentimentModel(fusion=fusion, frozen=True)
+    cached = {split: cached_features(model, chosen, tmp_path, show_progress=False) for split, chosen in posts.items()}
+    before = measure(model.fusion, model.head, cached["train"])["loss"]
+    align(model.fusion, model.head, cached["train"], cached["validation"], epochs=6)
+    assert measure(model.fusion, model.head, cached["train"])["loss"] < before - 0.1
+    model.familiarity = learn_familiarity(model, posts["train"], posts["validation"])
+    model.save_pretrained(tmp_path / "kept")
+    again = MultimodalSentimentModel.from_pretrained(tmp_path / "kept")
+    assert type(again.fusion) is FUSIONS[fusion]
+    assert torch.equal(ask(again, posts["validation"][:8]), ask(model, posts["validation"][:8]))
+    post = posts["validation"][0]
+    assert torch.allclose(ask(model, [post])[0], ask(model, posts["validation"][:8])[0], atol=1e-5)  # its padding too
+    reading = Reader(again).read(post.text, post.image)
+    assert all(len(said) == 3 for said in (reading.both, reading.text, reading.picture) if said is not None)
+    lacking = model.predict([post.text, None], [None, post.image])
+    assert lacking.isfinite().all()
+    history = train(MultimodalSentimentModel(fusion=fusion), make_loader(posts["train"][:16], model),
+                    make_loader(posts["validation"][:8], model), epochs=1, show_progress=False)
+    assert history[-1]["loss"] > 0
+
+
+@pytest.mark.skipif(Version(version("torch")) < Version("2.7"),
+                    reason="torch 2.6 does not follow the networks of transformers 4.57")
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_every_fusion_of_the_course_can_be_exported(posts, fusion):
+    model = MultimodalSentimentModel(fusion=fusion, frozen=True).eval()
+    some = [[post.text for post in posts["train"][:3]], [post.image for post in posts["train"][:3]]]
+    n, tokens = torch.export.Dim("n", min=1, max=64), torch.export.Dim("tokens", min=2, max=64)
+    shapes = {"input_ids": {0: n, 1: tokens}, "attention_mask": {0: n, 1: tokens}, "pixel_values": {0: n}}
+    exported = torch.export.export(model, (), kwargs=model.prepare(*(items[:2] for items in some)),
+                                   dynamic_shapes={"batch": shapes}, strict=True).module()
+    batch = model.prepare(*some)
+    with torch.no_grad():
+        assert torch.allclose(exported(**batch), model(**batch), atol=1e-5)
 
 
 def test_a_side_that_is_missing_is_masked_and_disturbs_nobody(posts, model):

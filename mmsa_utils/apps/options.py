@@ -8,6 +8,9 @@ from typing import Any
 
 from .. import __version__
 
+#: The names in fusion.table, which imports torch: this module must be quick. A test holds them together.
+FUSIONS = ("additive", "concat", "gated", "lowrank", "tensor", "attention", "bottleneck")
+
 Add = Callable[..., argparse.ArgumentParser]
 
 
@@ -41,6 +44,7 @@ def parser(prog: str = "python -m mmsa_utils") -> argparse.ArgumentParser:
     _report(add, common, model)
     _train(add, common, learning)
     _align(add, common, learning)
+    _compare(add, common)
     _export(add, common, model)
     _dashboard(add, model)
     _grade(add)
@@ -59,6 +63,8 @@ def _learning() -> argparse.ArgumentParser:
     words.add_argument("--pair", metavar="TEXT+IMAGE", default="distilbert+vit",
                        help="the encoders, such as bert+resnet18 or distilbert+vit (default); a half may be "
                             "the folder of a Hugging Face model, or its name at the hub")
+    words.add_argument("--fusion", metavar="NAME", default="concat", type=_fusion,
+                       help=f"how the sides meet: {', '.join(FUSIONS)} (default concat)")
     words.add_argument("--size", choices=("mini", "full"), default="mini", help="of the encoders (default mini)")
     words.add_argument("--out", metavar="DIR", help="save the model here; what is under way is kept in DIR/unfinished, "
                                                    "and the same command goes on from there")
@@ -106,6 +112,23 @@ def _align(add: Add, common: argparse.ArgumentParser, learning: argparse.Argumen
                        help="posts in each test split (default 2000)")
     align.add_argument("--conflict", type=float, metavar="SHARE", default=0.2,
                        help="share of contradicting posts (default 0.2)")
+
+
+def _compare(add: Add, common: argparse.ArgumentParser) -> None:
+    compare = add("compare", parents=[common],
+                  help="every fusion on the same posts, features and budget, beside each ceiling", examples="""
+        compare
+        compare --data places --fusions concat,attention --posts 4000 --seeds 3""")
+    compare.add_argument("--data", choices=("food", "places"), default="food",
+                         help="generated posts: of one dish, or of a table with four (default food)")
+    compare.add_argument("--fusions", metavar="NAMES", type=_fusions, default=FUSIONS,
+                         help=f"with commas between them (default: {','.join(FUSIONS)})")
+    compare.add_argument("--pair", metavar="TEXT+IMAGE", default="distilbert+vit",
+                         help="the encoders, kept frozen (default distilbert+vit)")
+    compare.add_argument("--seeds", type=int, metavar="N", default=5, help="alignments of each (default 5)")
+    compare.add_argument("--posts", type=int, metavar="N", default=8000, help="posts to align on (default 8000)")
+    compare.add_argument("--test-posts", type=int, metavar="N", default=2000,
+                         help="posts in each test split (default 2000)")
 
 
 def _measured(command: argparse.ArgumentParser) -> None:
@@ -210,6 +233,17 @@ def check(arguments: argparse.Namespace) -> str:
     if table[0] is None and (arguments.skip_faulty or arguments.workers or arguments.anywhere):
         return "--skip-faulty, --workers and --anywhere are for a table: give them with --data"
     return ""
+
+
+def _fusion(word: str) -> str:
+    if word not in FUSIONS:
+        raise argparse.ArgumentTypeError(f"no fusion is called {word!r}: expected one of {', '.join(FUSIONS)}")
+    return word
+
+
+def _fusions(words: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(_fusion(word.strip()) for word in words.split(",")))
+    return names
 
 
 def _count(word: str) -> int:

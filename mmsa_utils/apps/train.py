@@ -51,8 +51,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         train_posts, validation_posts = drawn(generated(arguments.posts, "train")), drawn(
             generated(max(1, arguments.posts // 4), "validation"))
         test_posts = generated(1000, "test")  # looked at once: drawn as they are asked for
-    model = MultimodalSentimentModel(text, image, arguments.size, classes=classes, frozen=arguments.freeze,
-                                     seed=seed).to(best_device())
+    model = MultimodalSentimentModel(text, image, arguments.size, classes=classes, fusion=arguments.fusion,
+                                     frozen=arguments.freeze, seed=seed).to(best_device())
     for name, posts in (("training", train_posts), ("validation", validation_posts)):
         log(f"{name}: {len(posts)} posts, " + ", ".join(f"{n} {c}" for c, n in _by_class(posts, classes).items()))
     log(f"test: {len(test_posts)} posts" + ("".join(f", {n} {c}" for c, n in test_posts.counts().items())

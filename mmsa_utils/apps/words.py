@@ -10,6 +10,10 @@ from unicodedata import combining, east_asian_width
 MANY = 12  # classes, from which on a table of their pairs is too wide for a terminal
 _SLICES = {"agree": "text and picture agree", "soft": "one side is neutral", "contradict": "contradicting posts",
            "refer": "posts that talk about their picture", "order": "two-sided texts: order matters"}
+#: Readers whose ceilings are known.
+READERS = {"text": "text alone", "image": "picture alone", "text_any_order": "text alone, in any order",
+           "any_order": "both, the text in any order", "parts": "who knows the parts, not which is which",
+           "additive": "who adds what each side says"}
 
 
 def clean(text: object, longest: int = 200) -> str:

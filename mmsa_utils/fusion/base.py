@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..encoders.base import Encoded
 
@@ -22,9 +23,12 @@ class Fusion(nn.Module):
         width: of the vector that comes out.
         sequences: whether it looks at every token of a side (True), or at one vector for each (False); what it does
             not look at is neither computed nor kept.
+        linear_head: whether nothing but a linear head may stand on it: a deeper one would do what this fusion says
+            that it does not.
     """
 
     sequences = False
+    linear_head = False
     width: int
 
     def __init__(self, widths: Mapping[str, int]):
@@ -51,3 +55,28 @@ class Fusion(nn.Module):
     def forward(self, sides: Mapping[str, Encoded]) -> Tensor:
         """Side → (batch, tokens, width) with its mask; → (batch, `width`)."""
         raise NotImplementedError
+
+
+def normed(vectors: Tensor) -> Tensor:
+    """(..., width), each brought to mean 0 and variance 1 within itself (Ba et al. 2016); zeros stay zeros.
+
+    A vector of a single number has no variance within itself, and stays as it is.
+    """
+    return vectors if vectors.shape[-1] == 1 else F.layer_norm(vectors, vectors.shape[-1:])
+
+
+def entrance(widths: Mapping[str, int], inner: int) -> nn.ModuleDict:
+    """Side → a layer that normalises its tokens and brings them to one width: (..., its width) → (..., inner)."""
+    return nn.ModuleDict({side: nn.Sequential(nn.LayerNorm(width) if width > 1 else nn.Identity(), nn.Dropout(0.1),
+                                              nn.Linear(width, inner)) for side, width in widths.items()})
+
+
+def entered(layers: nn.ModuleDict, sides: Mapping[str, Encoded]) -> dict[str, Encoded]:
+    """Every side through its layer of `entrance`. Whatever is masked enters as zeros, NaN too."""
+    return {name: Encoded(layer(sides[name].tokens.masked_fill(~sides[name].mask.bool().unsqueeze(-1), 0)),
+                          sides[name].mask.bool()) for name, layer in layers.items()}
+
+
+def present(side: Encoded) -> Tensor:
+    """Which posts have this side: (batch, 1), 1 or 0, to multiply with."""
+    return side.mask.any(1, keepdim=True).to(side.tokens.dtype)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..encoders.base import Encoded
-from .base import Fusion
+from .base import Fusion, normed
 
 
 def join(*sides: Tensor) -> Tensor:
@@ -36,7 +36,4 @@ class Concat(Fusion):
 
     def forward(self, sides: Mapping[str, Encoded]) -> Tensor:
         """Side → (batch, tokens, width), averaged over tokens if there are several; → (batch, sum of widths)."""
-        vectors = [side.pooled for side in self.chosen(sides)]
-        if 1 not in self.widths.values():
-            return join(*vectors)
-        return torch.cat([vector if vector.shape[-1] == 1 else join(vector) for vector in vectors], dim=-1)
+        return torch.cat([normed(side.pooled) for side in self.chosen(sides)], dim=-1)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .additive import Additive
+from .attention import Attention
 from .base import Fusion
+from .bottleneck import Bottleneck
 from .concat import Concat
+from .gated import Gated
+from .lowrank import LowRank
+from .tensor import TensorFusion
 
-FUSIONS: dict[str, type[Fusion]] = {"concat": Concat}
+FUSIONS: dict[str, type[Fusion]] = {
+    "additive": Additive, "concat": Concat, "gated": Gated, "lowrank": LowRank, "tensor": TensorFusion,
+    "attention": Attention, "bottleneck": Bottleneck}
 
 
 def make_fusion(name: str, widths: Mapping[str, int]) -> Fusion:

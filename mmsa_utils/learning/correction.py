@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import torch
 from ..bars import progress
 from ..fusion.base import Fusion
 from ..fusion.concat import Concat
-from ..model.head import random_head
+from ..fusion.table import make_fusion
+from ..model.head import fresh
 from ..model.model import MultimodalSentimentModel
 from ..model.remarks import remarks
 from ..posts import phrases
@@ -21,20 +23,21 @@ from ..posts.post import LABELS, Post
 from .alignment import align, fit_temperature, head_answers, measure
 from .cache import cached_features
 from .familiarity import learn_familiarity
-from .features import Features, extract_features, shuffled
+from .features import Features, extract_features, shuffled, vectors_of
 from .metrics import interval
 
 RANDOM_HEADS = 100  # random heads that are measured before anything is trained
 
 
-def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "mini", *, seeds: int = 5,
-                     n_train: int = 32000, n_test: int = 2000, conflict: float = 0.2, data_seed: int = 0,
-                     device: torch.device | str = "cpu", folder: str | Path | None = None,
+def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "mini", *, fusion: str = "concat",
+                     seeds: int = 5, n_train: int = 32000, n_test: int = 2000, conflict: float = 0.2,
+                     data_seed: int = 0, device: torch.device | str = "cpu", folder: str | Path | None = None,
                      show_progress: bool = True) -> tuple[dict, MultimodalSentimentModel]:
     """Run it.
 
     Args:
         text, image, size: the encoders, kept frozen.
+        fusion: by name, see `FUSIONS`; it is aligned with the head.
         seeds: heads to train, numbered from 0.
         n_train: posts to align on; validation has an eighth as many.
         n_test: posts in each of `test` and `unseen`.
@@ -50,51 +53,59 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
     pixels = PIXELS[size]
     sizes = {"train": n_train, "validation": max(1, n_train // 8), "test": n_test, "unseen": n_test}
     data = {split: FoodPosts(n, split, conflict=conflict, seed=data_seed, pixels=pixels) for split, n in sizes.items()}
-    ceilings = {name: data["test"].ceiling(name) for name in ("text", "image", "text_any_order", "additive",
-                                                            "any_order", "both")}
-    model = MultimodalSentimentModel(text, image, size, frozen=True).to(device)
+    ceilings = {name: data["test"].ceiling(name) for name in FoodPosts.readers}
+    model = MultimodalSentimentModel(text, image, size, fusion=fusion, frozen=True).to(device)
     cached = {split: _features(model, data[split], folder, show_progress) for split in data}
     cached["any_order"] = extract_features(model, _in_any_order(data["test"]), show_progress=False)
     cached["burger"] = extract_features(model, [burger_example(pixels)], show_progress=False)
-    untaught = MultimodalSentimentModel(text, image, size, frozen=True, pretrained=False).to(device)
+    untaught = MultimodalSentimentModel(text, image, size, fusion=fusion, frozen=True, pretrained=False).to(device)
     random_cached = {split: _features(untaught, data[split], folder, show_progress)
                      for split in ("train", "validation", "unseen")}
 
-    before = _aggregate([_measure_random(model.fusion, cached, seed) for seed in range(RANDOM_HEADS)])
+    def make() -> Fusion:
+        return make_fusion(fusion, cached["train"].widths)
+
+    before = _aggregate([_measure_random(make, cached, seed, device) for seed in range(RANDOM_HEADS)])
+    vectors = {split: vectors_of(model, cached[split]) for split in sizes} if model.fusion.sequences else cached
     runs = []
     for seed in progress(range(seeds), "align", show_progress):
-        run, head, temperature = _aligned(model.fusion, cached, random_cached, seed, folder)
+        run, aligned, head, temperature = _aligned(make, cached, vectors, random_cached, seed, folder, device)
         runs.append(run)
         if seed == 0:
+            model.fusion.load_state_dict(aligned.state_dict())
             model.head.load_state_dict(head.state_dict())
             model.temperature.fill_(temperature)
     model.familiarity = learn_familiarity(model, data["train"], data["validation"], show_progress)
-    report = {"pair": f"{text}+{image}", "size": size, "seeds": seeds, "posts": sizes, "conflict": conflict,
-              "before": before, **_aggregate(runs), "ceiling": ceilings,
+    report = {"pair": f"{text}+{image}", "size": size, "fusion": fusion, "seeds": seeds, "posts": sizes,
+              "conflict": conflict, "before": before, **_aggregate(runs), "ceiling": ceilings,
               "remarks": remarks(model, [data["test"][i].text for i in range(n_test)]),
               "seconds": round(time.perf_counter() - start, 1)}
     return report, model
 
 
-def _measure_random(fusion: Fusion, cached: dict[str, Features], seed: int) -> dict:
-    head = random_head(fusion.width, seed=seed)
+def _measure_random(make: Callable[[], Fusion], cached: dict[str, Features], seed: int,
+                    device: torch.device | str) -> dict:
+    fusion, head = fresh(make, len(LABELS), seed, device=device)
     return {**measure(fusion, head, cached["test"]), "burger": _named(head_answers(fusion, head, cached["burger"])[0])}
 
 
-def _aligned(fusion: Fusion, cached: dict[str, Features], random_cached: dict[str, Features], seed: int,
-             folder: str | Path | None) -> tuple[dict, torch.nn.Module, float]:
-    """Everything that is measured with one seed; the head, and its temperature."""
-    def accuracy(name: str, sets: dict[str, Features] = cached, split: str = "test", over: Fusion = fusion,
-                 **shape: int) -> dict[str, float]:
-        head = random_head(over.width, seed=seed, **shape)
-        align(over, head, sets["train"], sets["validation"], seed=seed, checkpoint=_kept(folder, name, seed))
-        return {"accuracy": measure(over, head, sets[split])["accuracy"]}
+def _aligned(make: Callable[[], Fusion], cached: dict[str, Features], vectors: dict[str, Features],
+             random_cached: dict[str, Features], seed: int, folder: str | Path | None,
+             device: torch.device | str) -> tuple[dict, Fusion, torch.nn.Module, float]:
+    """Everything that is measured with one seed; fusion and head, and their temperature."""
+    def accuracy(name: str, sets: dict[str, Features], split: str = "test", over: Callable[[], Fusion] = make,
+                 hidden: int = 256) -> dict[str, float]:
+        other, head = fresh(over, len(LABELS), seed, hidden, device)
+        align(other, head, sets["train"], sets["validation"], seed=seed, checkpoint=_kept(folder, name, seed))
+        return {"accuracy": measure(other, head, sets[split])["accuracy"]}
 
-    head = random_head(fusion.width, seed=seed)
+    def concat(*sides: str) -> Callable[[], Fusion]:
+        return lambda: Concat({side: vectors["train"].widths[side] for side in sides})
+
+    fusion, head = fresh(make, len(LABELS), seed, device=device)
     align(fusion, head, cached["train"], cached["validation"], seed=seed, checkpoint=_kept(folder, "after", seed))
     temperature = fit_temperature(fusion, head, cached["validation"])
     after = measure(fusion, head, cached["test"], temperature)
-    alone = {side: Concat({side: width}) for side, width in fusion.widths.items()}
     control = {**cached, **{split: shuffled(cached[split], seed) for split in ("train", "validation")}}
     order = torch.tensor(cached["test"].two_sided).nonzero().flatten()
     return {
@@ -102,14 +113,14 @@ def _aligned(fusion: Fusion, cached: dict[str, Features], random_cached: dict[st
         "after": after,
         "unseen": {**measure(fusion, head, cached["unseen"], temperature),
                    "random_encoders": accuracy("random", random_cached, "unseen")["accuracy"]},
-        **{f"{side}_only": accuracy(side, over=alone[side]) for side in alone},
-        "additive": accuracy("additive", hidden=0),
+        **{f"{side}_only": accuracy(side, vectors, over=concat(side)) for side in fusion.widths},
+        "additive": accuracy("additive", vectors, over=concat(*fusion.widths), hidden=0),
         "control": accuracy("control", control),
         "any_order": measure(fusion, head, cached["any_order"])["accuracy"],
         "burger": _named(head_answers(fusion, head, cached["burger"], temperature)[0]),
         "calibration": {"temperature": temperature, "after": after["calibration_error"],
                         "before_scaling": measure(fusion, head, cached["test"])["calibration_error"]},
-    }, head, temperature
+    }, fusion, head, temperature
 
 
 def _in_any_order(posts: FoodPosts) -> list[Post]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..bars import progress
-from ..encoders.base import Encoded
+from ..encoders.base import Encoded, Encoder
 from ..model.model import MultimodalSentimentModel
 from ..model.modes import evaluating
 from ..posts.post import Post, Posts, check_text
@@ -197,6 +197,15 @@ class _Store:
     def features(self) -> Encoded:
         """All of them, as long as the longest."""
         return Encoded(*(torch.from_numpy(array[:, :self.longest]) for array in self.arrays))
+
+
+def vectors_of(model: MultimodalSentimentModel, features: Features) -> Features:
+    """Sequences → the vector of each side, as the model's encoders pool them: the same features, shorter."""
+    def pooled(name: str, encoder: Encoder) -> Encoded:
+        parts = (features.batch(slice(start, start + 4096), [name])[name] for start in range(0, len(features), 4096))
+        return Encoded.cat([Encoded.of(encoder.pool(part), part.mask.any(1)) for part in parts])
+
+    return replace(features, sides={name: pooled(name, model.encoders[name]) for name in features.sides})
 
 
 def shuffled(features: Features, seed: int = 0) -> Features:

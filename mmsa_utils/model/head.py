@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
+from ..fusion.base import Fusion
 from ..seeds import seeded
 
 
@@ -73,6 +76,19 @@ def mlp_head(width: int, num_outputs: int, hidden: int = 256, dropout: float = 0
                          Dropout(dropout), nn.Linear(width, hidden), nn.ReLU(),
                          Dropout(dropout), nn.Linear(hidden, hidden), nn.ReLU(),
                          Dropout(dropout), nn.Linear(hidden, num_outputs))
+
+
+def head_for(fusion: Fusion, num_outputs: int, hidden: int = 256, dropout: float = 0.2) -> nn.Sequential:
+    """`mlp_head` for what a fusion makes; without hidden layers where it allows of none."""
+    return mlp_head(fusion.width, num_outputs, 0 if fusion.linear_head else hidden, dropout)
+
+
+def fresh(make: Callable[[], Fusion], num_outputs: int, seed: int = 0, hidden: int = 256,
+          device: torch.device | str = "cpu") -> tuple[Fusion, nn.Module]:
+    """A new fusion and the head on it, with the first weights of a seed."""
+    with seeded(seed):
+        fusion = make()
+        return fusion.to(device), head_for(fusion, num_outputs, hidden).to(device)
 
 
 def random_head(width: int, num_outputs: int = 3, hidden: int = 256, dropout: float = 0.2,

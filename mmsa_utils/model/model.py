@@ -19,7 +19,7 @@ from ..posts.post import LABELS
 from ..seeds import seeded
 from . import card, saving
 from .familiarity import Familiarity, strangeness
-from .head import mlp_head, probabilities_of
+from .head import head_for, probabilities_of
 from .modes import evaluating
 from .prepare import Preparation
 from .raw import in_batches
@@ -42,7 +42,7 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
         classes: their names, in the order of the labels; two classes share a single logit. None: the model gives a
             number (regression).
         fusion: by name, see `FUSIONS`.
-        hidden, dropout: of the head, see `mlp_head`.
+        hidden, dropout: of the head, see `mlp_head`; a fusion that only adds has a linear one.
         frozen: keep the encoders as they are; only fusion and head are trained.
         pretrained: False for encoders with random weights.
         seed: of all that is random in the new model.
@@ -72,7 +72,7 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
         self.size = size
         with seeded(seed):
             self.fusion = make_fusion(fusion, {side: encoder.width for side, encoder in self.encoders.items()})
-            self.head = mlp_head(self.fusion.width, self.num_outputs, hidden, dropout)
+            self.head = head_for(self.fusion, self.num_outputs, hidden, dropout)
         # Logits are divided by the temperature; it stays 1 until `fit_temperature` finds a better one.
         self.register_buffer("temperature", torch.ones(()))
         self.freeze(frozen)

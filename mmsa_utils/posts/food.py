@@ -44,6 +44,9 @@ class FoodPosts(Dataset):
         ValueError: for an unknown split, a share outside 0 to 1, or no posts.
     """
 
+    #: whose ceilings are known
+    readers = ("text", "image", "text_any_order", "additive", "any_order", "both")
+
     def __init__(self, n: int = 2000, split: str = "train", *, conflict: float = 0.2, binary: bool = False,
                  label_noise: float = 0.02, two_sided: float = phrases.TWO_SIDED, seed: int = 0, pixels: int = 64):
         if split not in SPLITS:

@@ -13,6 +13,7 @@ from .food import FoodPosts
 from .likeness import PICTURE_BYTES, TEXT_BYTES, Digests, picture_digest, same_among, text_digest
 from .noise import SyntheticDataset
 from .own import FilePosts
+from .places import PlacePosts
 from .post import Post, Posts
 
 
@@ -61,7 +62,7 @@ def seen(posts: Posts, digests: Digests) -> dict[str, int]:
 def identity(posts: Posts) -> str:
     """A checksum that tells posts from others: of generated ones' settings, of all others' content."""
     found = hashlib.sha256()
-    if type(posts) in (FoodPosts, SyntheticDataset):
+    if type(posts) in (FoodPosts, PlacePosts, SyntheticDataset):
         found.update(repr((type(posts).__name__, sorted((name, repr(value)) for name, value in vars(posts).items()))
                           ).encode())
     elif type(posts) is FilePosts:

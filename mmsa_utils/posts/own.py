@@ -14,8 +14,8 @@ from ..bars import progress
 from .labels import is_missing, read_labels
 from .likeness import picture_digest
 from .noise import checked_index
+from .picture_files import is_file, missing_file
 from .pictures import open_picture
-from .places import is_file, missing_file
 from .post import LABELS, Post, check_text, is_blank
 from .sources import Picture, Source, read_source
 

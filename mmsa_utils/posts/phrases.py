@@ -63,7 +63,7 @@ UNSEEN_ADJECTIVES: dict[int, tuple[str, ...]] = {
 }
 
 # What can be said of a dish and of a waiter alike, by level: the words of texts with two things in them.
-_ANYWHERE: dict[int, tuple[str, ...]] = {
+ANYWHERE: dict[int, tuple[str, ...]] = {
     2: tuple("""amazing fantastic wonderful superb outstanding incredible phenomenal spectacular magnificent sensational
         marvellous perfect brilliant unforgettable extraordinary terrific fabulous awesome excellent exceptional
         splendid great memorable tremendous""".split()),
@@ -75,7 +75,7 @@ _ANYWHERE: dict[int, tuple[str, ...]] = {
         shameful unbearable miserable pathetic disastrous wretched dire disgraceful dismal hopeless horrific lousy
         nightmarish shocking unacceptable""".split()),
 }
-_UNSEEN_ANYWHERE: dict[int, tuple[str, ...]] = {
+UNSEEN_ANYWHERE: dict[int, tuple[str, ...]] = {
     2: tuple("astonishing dazzling gorgeous impeccable majestic stellar delightful magical".split()),
     1: tuple("pleasing refreshing commendable gratifying admirable elegant fine cheerful".split()),
     -1: tuple("unexciting dreary shabby unsatisfying bad poor".split()),
@@ -183,7 +183,7 @@ def twins(level: int, dish: str, rng: np.random.Generator, unseen: bool = False)
         raise ValueError(f"level is {level!r}, expected -2, -1, 1 or 2: of two sides one must be good, the other bad.")
     good, bad = abs(level), -abs(level)
     if rng.random() < 0.6:
-        words, form = (_UNSEEN_ANYWHERE if unseen else _ANYWHERE), _pick(rng, _BESIDE)
+        words, form = (UNSEEN_ANYWHERE if unseen else ANYWHERE), _pick(rng, _BESIDE)
         said = {side: _pick(rng, words[side]) for side in (good, bad)}
         if rng.random() < 0.5 and not form.startswith("{"):  # nobody writes "A bit dull music, ..."
             said = {side: f"{_pick(rng, ADVERBS[side])} {word}" for side, word in said.items()}

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
-from .places import is_file as is_file
-from .places import missing_file
+from .picture_files import is_file as is_file
+from .picture_files import missing_file
 
 MAX_PIXELS = 40_000_000  # of an opened picture; a larger file is shrunk to that, or refused
 MAX_DECODED = 66_000_000  # of a file that has to be decoded whole: some 260 MB for a moment

@@ -1,168 +1,241 @@
-"""What stands where a picture is to be named: the file it means, or what is amiss and what to do."""
+"""Posts in which place matters: several dishes on one table, each fresh or spoiled, and a text that names one of them.
+
+Who knows which dishes there are and how many of them are fresh, but not which is which, cannot read such a post: he has
+the parts and not their places. As in `food`, the best that any reader can do is known.
+"""
 
 from __future__ import annotations
 
-import os
-import re
-import stat
-import unicodedata
-from functools import lru_cache
-from pathlib import Path, PureWindowsPath
-from urllib.parse import unquote
+import itertools
+import zlib
+from dataclasses import replace
+from typing import NamedTuple, overload
 
-from .labels import is_missing
+import numpy as np
+from PIL import Image
+from torch.utils.data import Dataset
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic")
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/+[^/]|//[^/]", re.IGNORECASE)  # C:/ is a drive
-_DOMAIN = re.compile(r"(www\.|([\w-]+\.)+(com|org|net|io|co|ly|me|de|uk)/)", re.IGNORECASE)  # without its https://
-_BASE64 = re.compile(r"(?:b['\"])?(iVBOR|/9j/|R0lGOD|UklGR|Qk[0-9A-Za-z])[A-Za-z0-9+/=\s]{80,}")  # how pictures begin
+from . import scenes
+from .food import SPLITS, split_of
+from .noise import checked_index, checked_seed, checked_size
+from .phrases import ANYWHERE, UNSEEN_ANYWHERE
+from .post import BINARY_LABELS, Post
 
+#: How many dishes a text names, and how frequent such texts are.
+NAMED = {"one": 0.7, "two": 0.2, "none": 0.1}
+LEVELS = (-1, 1)  # going off or fresh: told by a few marks, while one still sees what it is
+LARGEST = 6  # dishes; more would have too few pixels
 
-def is_file(path: Path) -> bool:
-    """Whether this is a file that can be read to its end: no folder, pipe or device, no name that cannot be.
-
-    Raises:
-        PermissionError: if it lies where this account may not look.
-    """
-    try:
-        return stat.S_ISREG(os.stat(path).st_mode)
-    except PermissionError:
-        raise PermissionError(f"{path} may not be read by this account: change its permissions, or its folder's."
-                              ) from None
-    except (OSError, ValueError):  # no such file, too long a name, a NUL in it
-        return False
-
-
-def check_name(name: str) -> None:
-    """Raise ValueError for what can be no name of a file: nothing, a web address, a picture written as text."""
-    if is_missing(name):
-        shown = f" ({name.strip()})" if name.strip() else ""
-        raise ValueError(f"no picture is named{shown}: expected the path of one.")
-    if name.lstrip()[:5].lower() == "data:" or _BASE64.match(name.lstrip()):
-        raise ValueError(f"the picture is written as text (base64: {name.strip()[:30]}...): decode it into a file, and "
-                         "name the file.")
-    if name.lstrip().startswith(("<PIL.", "{'bytes'", "{\"bytes\"", "[[[")):
-        raise ValueError(f"the picture is what Python shows of one ({name.strip()[:30]}...): save the picture as a "
-                         "file, and name the file.")
-    if name.lstrip()[:7].lower() == "file://":
-        raise ValueError(f"{name.strip()[:200]} is a file's address: name the file by its path, without file://.")
-    if _ADDRESS.match(name.lstrip()):
-        raise _address(name)
+_ONE = (
+    "I had the {a}{when}, see the photo", "The {a} was mine{when}", "My {a}{when} tasted as it looks here",
+    "You can see from the picture how my {a} was{when}", "I took the {a}{when}, and it was as the photo shows",
+    "Look at the {a}: that was my {meal}{when}", "The {a} on this table was for me{when}",
+    "I ordered the {a} for {meal}{when}", "Guess how my {a} tasted{when}", "Only the {a} was mine{when}",
+    "What you see of the {a} is what I got{when}", "My {meal}{when} was the {a} in the picture",
+)
+_TWO = (
+    "I had the {a}, {who} had the {b}{when}", "{who} had the {b}, I had the {a}{when}",
+    "The {a} was mine, the {b} was for {who}{when}", "The {b} was for {who}, the {a} was for me{when}",
+    "I took the {a} and left the {b} to {who}{when}", "I left the {b} to {who} and took the {a}{when}",
+    "They brought {who} the {b} and me the {a}{when}", "I wanted the {b} but got the {a}{when}",
+    "I chose the {a} and not the {b}{when}", "Instead of the {b} I had the {a}{when}",
+)
+_NONE = (
+    "It was {adj}{when}", "Our {meal} was {adj}{when}", "We had {an} {adj} {meal}{when}", "All of it was {adj}{when}",
+    "What {an} {adj} {meal}", "{an} {adj} {meal} with everybody{when}", "The food was {adj}{when}",
+)
+_WHO = ("my sister", "my brother", "my friend", "my wife", "my husband", "my father", "my mother", "Tom", "Anna", "Ben",
+        "Lena", "the kids", "a colleague", "my neighbour")
+_MEALS = ("lunch", "dinner", "supper", "brunch")
+_WHEN = ("", "", "", " today", " yesterday", " on Friday", " on Sunday", " last night", " last week", " at the station",
+         " at the harbour", " by the lake", " in the old town", " at the pub", " near the office", " at the hotel")
 
 
-def _address(name: str) -> ValueError:
-    return ValueError(f"{name.strip()[:200]} is an address on the web: download the picture and name the file.")
+class Place(NamedTuple):
+    """A dish on a picture, how it is, and where: its box, in shares of the picture, y down."""
+
+    dish: str
+    level: int
+    left: float
+    top: float
+    right: float
+    bottom: float
 
 
-def missing_file(path: Path, name: str = "") -> Exception:
-    """The error for a picture's path where there is no file: what lies there instead, or which one is meant.
+class PlacePosts(Dataset):
+    """Generated posts about a table with several dishes.
 
-    Args:
-        name: as it was given, if that was not the path itself.
-    """
-    name = name or str(path)
-    try:
-        check_name(name)
-    except ValueError as error:
-        return error
-    if _DOMAIN.match(name.lstrip()):
-        return _address(name)
-    parts = [part.strip(" []'\"") for part in re.split(r"[;,|\s]+", name)]
-    if sum(part.lower().endswith(SUFFIXES) for part in parts) > 1:
-        return ValueError(f"{name[:200]} names {len(parts)} pictures: a post has one. Write a row for each, or name "
-                          "the one that counts.")
-    shown = f"there is no picture file {str(path)[:300]}" + ("..." if len(str(path)) > 300 else "")
-    if _exists(path) and path.is_dir():
-        return FileNotFoundError(f"{shown}, it is a folder: name a picture in it.")
-    for parent in path.parents:
-        if parent.suffix.lower() in (".zip", ".tar", ".gz", ".rar", ".7z") and _exists(parent) and parent.is_file():
-            return FileNotFoundError(f"{shown}: {parent.name} is an archive. Unpack it beside the table; or put the "
-                                     "table into a zip with its pictures, and name that.")
-    meant = meant_instead(path)
-    if meant is not None:
-        other = meant.name if meant.parent == path.parent else meant
-        return FileNotFoundError(f"{shown}, but there is {other}: write the name as it is, upper and lower case "
-                                 "and ending too.")
-    if _exists(path):
-        return FileNotFoundError(f"{shown}, it is a pipe or a device: check the path.")
-    if "\\" in str(path) or PureWindowsPath(str(path)).drive:
-        return FileNotFoundError(f"{shown}: check the path. It is written as on Windows; everywhere understood is "
-                                 "folder/picture.jpg.")
-    return FileNotFoundError(f"{shown}: check the path.")
+    Each dish is fresh or spoiled by the toss of a coin, wherever it stands. Of the texts, seven in ten name one dish,
+    which is the writer's; two in ten name two, of which one is; one in ten name none and say their feeling themselves.
+    The label is the writer's dish's mood, or that feeling.
 
-
-def meant_instead(path: Path) -> Path | None:
-    """What a name means that differs in case, accents' spelling, %20 or a missing ending, or of which a folder's name
-    does; None for nothing.
-    """
-    try:
-        there_is = path.parent == path or path.parent.is_dir()
-        folder = path.parent if there_is else meant_instead(path.parent)
-        there = {} if folder is None else _listed(folder, os.stat(folder).st_mtime_ns)
-    except (OSError, ValueError):
-        return None
-    if folder is None:
-        return None
-    if not there_is and path.name in there.values():
-        return folder / path.name
-    wanted = fold(path.name)
-    stem, ending = os.path.splitext(wanted)
-    for like in (wanted, *(stem + other for other in (".jpg", ".jpeg") if ending in (".jpg", ".jpeg")),
-                 *(wanted + other for other in SUFFIXES)):
-        if there.get(like, path.name) != path.name:
-            return folder / there[like]
-    return None
-
-
-@lru_cache(maxsize=4)
-def _listed(folder: Path, changed: int) -> dict[str, str]:
-    """What lies in a folder: folded name → name. Read once for all the rows of a table that miss."""
-    return {fold(name): name for name in sorted(os.listdir(folder))}
-
-
-def fold(name: str) -> str:
-    """A name without the difference of case, accents' spelling and %20."""
-    return unicodedata.normalize("NFC", unquote(name.strip(" []'\""))).casefold()
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError, RuntimeError):
-        return False
-
-
-def place_of(name: str, folder: Path, anywhere: bool = False) -> Path:
-    """The path of a picture that a table names.
+    A post depends on `seed`, `split` and its index alone. Neither a text nor a set of dishes is ever in two of train,
+    validation and test, so nor is a post's *twin*: the same text and dishes, the moods dealt out anew.
 
     Args:
-        name: as the table has it, relative to `folder`; with the slashes of this machine, or of Windows.
-        anywhere: allow paths that lead out of the folder.
+        n: number of posts.
+        split: as in `FoodPosts`; ``"unseen"`` has the six dishes that the other three never show.
+        dishes: on each table, 1 to 6. With one there is no text that names two.
+        label_noise: share of labels turned round, as annotators' slips would.
+        seed: of everything that is drawn.
+        pixels: width and height of the pictures.
 
     Raises:
-        ValueError: if it is no name of a file, or leads out of the folder.
-        FileNotFoundError: if there is no such file.
+        ValueError: for an unknown split, a share outside 0 to 1, too few or too many dishes, or no posts.
     """
-    check_name(name)
-    if len(name) > 1000:
-        raise ValueError(f"the picture's path has {len(name)} characters: expected one relative to the table.")
-    name = name.strip()
-    if "\\" in name and os.sep == "/" and not _exists(folder / name):
-        name = name.replace("\\", "/")
-    if not (anywhere or _is_within(name, folder)):
-        raise ValueError(f"the picture {name[:200]} may lie outside of the table's folder: name it relative to the "
-                         "table, or allow any path with anywhere=True (--anywhere).")
-    path = folder / name
-    if not is_file(path):
-        raise missing_file(path, name)
-    return path
+
+    classes = BINARY_LABELS
+    #: whose ceilings are known
+    readers = ("text", "image", "parts", "additive", "both")
+
+    def __init__(self, n: int = 2000, split: str = "train", *, dishes: int = 4, label_noise: float = 0.02,
+                 seed: int = 0, pixels: int = 64):
+        if split not in SPLITS:
+            raise ValueError(f"split is {split!r}, expected one of {SPLITS}.")
+        if not 1 <= dishes <= LARGEST:
+            raise ValueError(f"dishes is {dishes}, expected 1 to {LARGEST} on a table.")
+        if not 0 <= label_noise <= 1:
+            raise ValueError(f"label_noise is {label_noise}, expected a share between 0 and 1.")
+        self.n, self.split, self.seed, self.pixels = checked_size(n), split, checked_seed(seed), pixels
+        self.dishes, self.label_noise = dishes, label_noise
+        self._kinds = tuple(NAMED) if dishes > 1 else ("one", "none")
+        self._menu = scenes.UNSEEN_DISHES if split == "unseen" else scenes.TRAIN_DISHES
+
+    def __len__(self) -> int:
+        return self.n
+
+    @overload
+    def __getitem__(self, index: int) -> Post: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Post]: ...
+
+    def __getitem__(self, index: int | slice) -> Post | list[Post]:
+        """A post, counted from 0, or from the end if negative; for a slice a list of them."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(self.n)[index]]
+        index = checked_index(index, self.n)
+        rng = np.random.default_rng((self.seed, SPLITS.index(self.split), index))
+        shares = np.array([NAMED[kind] for kind in self._kinds])
+        kind = self._kinds[rng.choice(len(shares), p=shares / shares.sum())]
+        table = self._table(rng)
+        levels = [int(rng.choice(LEVELS)) for _ in table]
+        feeling = int(rng.choice((-2, 2)))
+        level = feeling if kind == "none" else levels[0]  # the first is the writer's: they stand anywhere
+        text = self._text(kind, table, feeling, rng)
+        while self.split != "unseen" and split_of(text) != self.split:
+            text = self._text(kind, table, feeling, rng)
+        image, places = set_table(table, levels, rng, self.pixels)
+        label = int(level > 0)
+        if rng.random() < self.label_noise:
+            label = 1 - label
+        mine = "" if kind == "none" else table[0]
+        reason = f"the {mine} is the writer's, and it is {'fresh' if level > 0 else 'spoiled'}" if mine else (
+            "no dish is named: the words themselves say it")
+        return Post(text, image, label, kind, feeling if kind == "none" else kind, level if mine else 0, mine, reason,
+                    places=places)
+
+    def _table(self, rng: np.random.Generator) -> list[str]:
+        """The dishes, each once: a set that belongs to this split."""
+        while True:
+            chosen = [str(dish) for dish in rng.permutation(self._menu)[:self.dishes]]
+            if self.split == "unseen" or len(chosen) == 1:
+                return chosen
+            if _bucket(" ".join(sorted(chosen))) == self.split:
+                return chosen
+
+    def _text(self, kind: str, table: list[str], feeling: int, rng: np.random.Generator) -> str:
+        words = (UNSEEN_ANYWHERE if self.split == "unseen" else ANYWHERE)[feeling]
+        adjective = _pick(rng, words)
+        core = _pick(rng, {"one": _ONE, "two": _TWO, "none": _NONE}[kind]).format(
+            a=table[0], b=table[-1] if len(table) > 1 else "", when=_pick(rng, _WHEN), who=_pick(rng, _WHO),
+            meal=_pick(rng, _MEALS), adj=adjective, an="an" if adjective[0] in "aeiou" else "a")
+        return core[0].upper() + core[1:] + "."
+
+    def ceiling(self, modalities: str = "both") -> float:
+        """The best accuracy that any reader can reach on such posts; see `ceiling`."""
+        return ceiling(self.dishes, modalities, self.label_noise)
 
 
-def _is_within(image: str, folder: Path) -> bool:
-    """Whether a path is relative, without steps upwards, and not a link that leads out of the folder."""
-    path = Path(image)
-    try:
-        return not (path.is_absolute() or path.drive or PureWindowsPath(image).drive or image.startswith("~")
-                    or ".." in path.parts) and ((folder / path).resolve().is_relative_to(folder.resolve()))
-    except (OSError, ValueError, RuntimeError):  # a loop of links, no name for a file: it will not be opened either
-        return True
+def set_table(dishes: list[str], levels: list[int], rng: np.random.Generator,
+              pixels: int = 64) -> tuple[Image.Image, tuple[Place, ...]]:
+    """Draw dishes somewhere on one table, each at its level; the picture, and where they stand, in their order."""
+    across = {1: 1, 2: 2, 3: 2, 4: 2}.get(len(dishes), 3)
+    cell = pixels / across
+    background = int(rng.integers(len(scenes.TABLES)))
+    picture = Image.new("RGB", (pixels, pixels), scenes.TABLES[background][0])
+    places = []
+    for dish, level, at in zip(dishes, levels, rng.permutation(across * across), strict=False):
+        scene = replace(scenes.random_scene(dish, level, rng), background=background)
+        side = max(1, int(cell * rng.uniform(0.78, 1)))
+        left, top = (int(cell * where + rng.uniform(0, cell - side)) for where in (at % across, at // across))
+        picture.paste(scenes.draw(scene, side), (left, top))
+        places.append(Place(dish, level, *(edge / pixels for edge in (left, top, left + side, top + side))))
+    return picture, tuple(places)
+
+
+def twin(post: Post, rng: np.random.Generator, pixels: int = 64) -> Post:
+    """The same text over the same dishes, the writer's of the opposite mood and another one's exchanged for it.
+
+    The picture then holds the very same parts: as many fresh dishes and as many spoiled ones.
+
+    Raises:
+        ValueError: for a post whose text names no dish, and where all the dishes are alike.
+    """
+    if not post.dish:
+        raise ValueError(f"the text {post.text!r} names no dish: a twin needs one that counts.")
+    levels = [place.level for place in post.places]
+    others = [i for i, level in enumerate(levels) if level != levels[0]]
+    if not others:
+        raise ValueError("all the dishes of this post are alike: there is none to exchange moods with.")
+    other = others[rng.integers(len(others))]
+    levels[0], levels[other] = levels[other], levels[0]
+    image, places = set_table([place.dish for place in post.places], levels, rng, pixels)
+    return Post(post.text, image, 1 - post.label, post.relation, post.text_kind, levels[0], post.dish,
+                f"the {post.dish} is the writer's, and it is {'fresh' if levels[0] > 0 else 'spoiled'}", places=places)
+
+
+def ceiling(dishes: int = 4, modalities: str = "both", label_noise: float = 0.0) -> float:
+    """The best accuracy that any reader can reach: exact, by going through all ways in which dishes are fresh or not.
+
+    Args:
+        dishes: on each table.
+        modalities: ``"text"``, ``"image"``, ``"both"``; ``"parts"``, who knows the text and which dishes and moods are
+            there, but not which belongs to which; or ``"additive"``, the best reader that scores the text and the
+            picture each by itself and adds the scores. To him the named dish is worth a fixed sum, whatever the
+            table, so only the order of the dishes by their worth counts, and one order is as good as another.
+        label_noise: share of the labels that are turned round.
+
+    Returns:
+        The Bayes accuracy, 0 to 1.
+    """
+    tables = list(itertools.product((0, 1), repeat=dishes))  # 1: fresh; by the additive reader's order of the dishes
+    none = NAMED["none"] / (1 if dishes > 1 else NAMED["one"] + NAMED["none"])
+
+    def of_named(right) -> float:
+        """The mean over tables of how many of the dishes, each named as often, are answered rightly."""
+        return float(np.mean([right(table) / dishes for table in tables]))
+
+    def split_at(table: tuple[int, ...], place: int) -> int:
+        return sum(table[:place]) + table[place:].count(0)
+
+    named = {"text": of_named(lambda table: dishes / 2), "both": 1.0,
+             "parts": of_named(lambda table: max(sum(table), dishes - sum(table))),
+             "additive": of_named(lambda table: max(split_at(table, place) for place in range(dishes + 1)))}
+    if modalities == "image":  # where the text speaks for itself the picture says nothing
+        best = none / 2 + (1 - none) * named["parts"]
+    elif modalities in named:
+        best = none + (1 - none) * named[modalities]
+    else:
+        raise ValueError(f'modalities is {modalities!r}, expected "text", "image", "parts", "additive" or "both".')
+    return best * (1 - label_noise) + (1 - best) * label_noise
+
+
+def _bucket(words: str) -> str:
+    """The split that a set of dishes belongs to, as `split_of` deals out texts."""
+    bucket = zlib.crc32(words.encode()) % 10
+    return "train" if bucket < 6 else "validation" if bucket < 8 else "test"
+
+
+def _pick(rng: np.random.Generator, words: tuple[str, ...]) -> str:
+    return words[rng.integers(len(words))]

@@ -24,12 +24,13 @@ class Post:
     text: str | None
     image: Image.Image | None
     label: Any  # an index into the classes' names, such as LABELS; or a number, where a number is to be learned
-    relation: str = ""  # one of RELATIONS
+    relation: str = ""  # how the sides stand to each other: one of RELATIONS, or of places.NAMED
     text_kind: Any = 0  # what the text says: one of phrases.KINDS
     picture_level: int = 0  # what the picture shows: -2 (awful) to 2 (gorgeous)
     dish: str = ""
     reason: str = ""  # the rule that gave the label, in words
     two_sided: bool = False  # whether the text says two things, of which the order of its words tells which counts
+    places: tuple[Any, ...] = ()  # what stands where on a picture of several dishes: see places.Place
 
 
 class Posts(Protocol):

@@ -11,8 +11,8 @@ from PIL import Image
 
 from .archive import MAX_MEMBER, MAX_TABLE, Member, members
 from .labels import is_missing
+from .picture_files import check_name, fold, is_file, meant_instead, place_of
 from .pictures import open_picture, picture_from_bytes, to_rgb
-from .places import check_name, fold, is_file, meant_instead, place_of
 from .tables import SUFFIXES, Row, columns_for, rows_of
 
 

@@ -1,0 +1,117 @@
+"""Every fusion on the same posts, with the same features and the same number of tries, beside what it has to beat."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..bars import progress
+from ..fusion.base import Fusion
+from ..fusion.concat import Concat
+from ..fusion.table import FUSIONS, make_fusion
+from ..model.head import fresh
+from ..model.model import MultimodalSentimentModel
+from ..posts.food import PIXELS, FoodPosts
+from ..posts.places import PlacePosts
+from . import metrics
+from .alignment import align, head_answers
+from .cache import cached_features
+from .features import Features, extract_features, vectors_of
+
+#: What fusions can be compared on.
+WORLDS: dict[str, type[FoodPosts] | type[PlacePosts]] = {"food": FoodPosts, "places": PlacePosts}
+#: The budget of each fusion: a try with each of these learning rates, of so many passes; validation chooses one.
+RATES, EPOCHS, BATCH = (1e-3, 3e-3), 15, 128
+
+
+def compare_fusions(data: str = "food", fusions: Sequence[str] = tuple(FUSIONS), *, text: str = "distilbert",
+                    image: str = "vit", size: str = "mini", seeds: int = 5, n_train: int = 8000, n_test: int = 2000,
+                    data_seed: int = 0, device: torch.device | str = "cpu", folder: str | Path | None = None,
+                    show_progress: bool = True) -> dict[str, Any]:
+    """Align each fusion, with a head of its own, on the same frozen features, and measure it once on the test posts.
+
+    Each fusion, and each side alone, has a try with each of `RATES` and seed 0. The rate with the lowest validation
+    loss is then used with the other seeds too; the test posts choose nothing.
+
+    Args:
+        data: ``"food"`` or ``"places"``.
+        fusions: by name, see `FUSIONS`.
+        text, image, size: the encoders, kept frozen.
+        seeds: heads (and fusions) to train, numbered from 0.
+        n_train: posts to align on; validation has a quarter as many.
+        n_test: posts in each of `test` and `unseen`.
+        data_seed: of the posts.
+        folder: keep the features there, and find them again.
+
+    Returns:
+        A report of plain numbers: the best that readers of each kind can reach ("ceilings"), what always the commonest
+        label reaches ("baseline"), and for each of "fusions" and each side "alone": "accuracy", "unseen" and "slices",
+        each with its mean and the ends of its 95 % interval over posts and seeds; "parameters" that learn; "seconds"
+        that one alignment took; and the "rate" chosen.
+
+    Raises:
+        ValueError: for a world or a fusion that does not exist, and without seeds.
+    """
+    if data not in WORLDS:
+        raise ValueError(f"there is no data {str(data)[:60]!r}: expected one of {', '.join(WORLDS)}.")
+    if seeds < 1 or not fusions:
+        raise ValueError(f"{seeds} seeds and {len(fusions)} fusions: expected at least one of each.")
+    for name in fusions:
+        make_fusion(name, {"text": 1})  # an unknown one shows before anything is computed
+    start = time.perf_counter()
+    sizes = {"train": n_train, "validation": max(1, n_train // 4), "test": n_test, "unseen": n_test}
+    worlds = {split: WORLDS[data](n, split, seed=data_seed, pixels=PIXELS[size]) for split, n in sizes.items()}
+    reads = any(FUSIONS[name].sequences for name in fusions)
+    model = MultimodalSentimentModel(text, image, size, classes=worlds["test"].classes, frozen=True,
+                                     fusion="attention" if reads else "concat").to(device)
+    sequences = {split: extract_features(model, posts, show_progress=show_progress) if folder is None else
+                 cached_features(model, posts, folder, show_progress=show_progress) for split, posts in worlds.items()}
+    vectors = {split: vectors_of(model, found) for split, found in sequences.items()} if reads else sequences
+    widths = vectors["train"].widths
+    rivals = {name: (lambda name=name: make_fusion(name, widths)) for name in fusions}
+    alone = {side: (lambda side=side: Concat({side: widths[side]})) for side in widths}
+    board = {}
+    for name, make in progress([*rivals.items(), *alone.items()], "align", show_progress):
+        sets = sequences if make().sequences else vectors
+        board[name] = _measured(make, sets, model.num_outputs, seeds, device)
+    commonest = int(sequences["train"].labels.bincount().argmax())
+    return {"data": data, "pair": f"{text}+{image}", "size": size, "seeds": seeds, "posts": sizes,
+            "budget": {"rates": list(RATES), "epochs": EPOCHS, "batch": BATCH},
+            "ceilings": {reader: worlds["test"].ceiling(reader) for reader in worlds["test"].readers},
+            "baseline": (sequences["test"].labels == commonest).double().mean().item(),
+            "fusions": {name: board[name] for name in rivals}, "alone": {side: board[side] for side in alone},
+            "seconds": round(time.perf_counter() - start, 1)}
+
+
+def _measured(make: Callable[[], Fusion], sets: dict[str, Features], outputs: int, seeds: int, device: torch.device | str) -> dict:
+    """All that is told of one rival."""
+    tries = [_aligned(make, sets, outputs, 0, rate, device) for rate in RATES]
+    rate = RATES[int(np.argmin([lowest for *_, lowest, _ in tries]))]
+    runs = [tries[RATES.index(rate)], *(_aligned(make, sets, outputs, seed, rate, device) for seed in range(1, seeds))]
+    right = {split: np.stack([(head_answers(fusion, head, sets[split]).argmax(-1) == sets[split].labels).numpy()
+                              for fusion, head, *_ in runs]) for split in ("test", "unseen")}
+    relations, two_sided = np.array(sets["test"].relations), np.array(sets["test"].two_sided)
+    slices = {name: relations == name for name in dict.fromkeys(sorted(sets["test"].relations))}
+    if two_sided.any():
+        slices["order"] = two_sided
+    fusion, head, *_ = runs[0]
+    return {"accuracy": metrics.over_posts_and_seeds(right["test"]),
+            "unseen": metrics.over_posts_and_seeds(right["unseen"]),
+            "slices": {name: metrics.over_posts_and_seeds(right["test"][:, rows]) for name, rows in slices.items()},
+            "parameters": sum(weights.numel() for part in (fusion, head) for weights in part.parameters()),
+            "seconds": float(np.mean([seconds for *_, seconds in runs])), "rate": rate}
+
+
+def _aligned(make: Callable[[], Fusion], sets: dict[str, Features], outputs: int, seed: int, rate: float,
+             device: torch.device | str) -> tuple[Fusion, torch.nn.Module, float, float]:
+    """A fusion and its head after alignment; the lowest validation loss, and how long it took."""
+    start = time.perf_counter()
+    fusion, head = fresh(make, outputs, seed, device=device)
+    history = align(fusion, head, sets["train"], sets["validation"], epochs=EPOCHS, lr=rate, batch_size=BATCH,
+                    seed=seed)
+    return fusion, head, min(row["loss"] for row in history), time.perf_counter() - start

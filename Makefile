@@ -16,8 +16,8 @@ help: ## list the targets
 	@echo "usage: make TARGET   (PYTHON=/path/to/python3 picks the interpreter that makes .venv)"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
-run: $(READY) ## set up, then execute notebooks 00-08 in order; results under build/run
-	@$(PY) tools/notebooks/execute.py run notebooks/0[0-8]*.ipynb
+run: $(READY) ## set up, then execute notebooks 00-09 in order; results under build/run
+	@$(PY) tools/notebooks/execute.py run notebooks/0[0-9]*.ipynb
 
 test: $(READY) ## set up, then the unit tests and every notebook against its stored output
 	@$(PY) tests/chromium.py

@@ -19,6 +19,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     "posts.food": ("PIXELS", "FoodPosts", "burger_example", "make_post"),
     "posts.noise": ("SyntheticDataset",),
     "posts.own": ("load_posts",),
+    "posts.places": ("PlacePosts", "twin"),
     "posts.camera": ("photo_example",),
     "posts.pictures": ("open_picture", "picture_from_bytes", "to_rgb"),
     "errors": ("EncoderUnavailable",),
@@ -26,6 +27,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     "encoders.table": ("load_image_encoder", "load_text_encoder"),
     "fusion.base": ("Fusion",),
     "fusion.concat": ("Concat", "join"),
+    "fusion.table": ("FUSIONS", "make_fusion"),
     "model.head": ("Dropout", "Scale", "mlp_head", "probabilities_of", "random_head"),
     "model.model": ("PAIRS", "MultimodalSentimentModel", "load_model"),
     "learning.device": ("best_device",),
@@ -37,6 +39,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     "learning.features": ("Features", "extract_features", "shuffled"),
     "learning.alignment": ("align", "fit_temperature", "head_answers", "measure"),
     "learning.correction": ("correction_phase",),
+    "learning.comparison": ("compare_fusions", "known_boards"),
     "learning.metrics": (
         "accuracy", "calibration_error", "confusion", "interval", "log_loss", "macro_f1", "reliability",
         "slice_accuracy", "summary", "who_won"),
@@ -47,6 +50,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     "explorers.text": ("text_explorer",),
     "explorers.conflict": ("conflict_explorer",),
     "explorers.fusion": ("fusion_explorer",),
+    "explorers.gaze": ("gaze_explorer",),
     "explorers.reading": ("prediction_explorer",),
     "explorers.training": ("alignment_explorer", "training_explorer"),
     "exercises": ("checks", "progress"),
@@ -67,6 +71,7 @@ if TYPE_CHECKING:
     from .exercises import progress as progress
     from .explorers.conflict import conflict_explorer as conflict_explorer
     from .explorers.fusion import fusion_explorer as fusion_explorer
+    from .explorers.gaze import gaze_explorer as gaze_explorer
     from .explorers.guess import guess_explorer as guess_explorer
     from .explorers.picture import picture_explorer as picture_explorer
     from .explorers.posts import post_explorer as post_explorer
@@ -78,6 +83,8 @@ if TYPE_CHECKING:
     from .fusion.base import Fusion as Fusion
     from .fusion.concat import Concat as Concat
     from .fusion.concat import join as join
+    from .fusion.table import FUSIONS as FUSIONS
+    from .fusion.table import make_fusion as make_fusion
     from .learning import metrics as metrics
     from .learning.alignment import (
         align as align,
@@ -92,6 +99,8 @@ if TYPE_CHECKING:
         measure as measure,
     )
     from .learning.batches import make_loader as make_loader
+    from .learning.comparison import compare_fusions as compare_fusions
+    from .learning.comparison import known_boards as known_boards
     from .learning.correction import correction_phase as correction_phase
     from .learning.device import best_device as best_device
     from .learning.evaluation import answers as answers
@@ -186,6 +195,8 @@ if TYPE_CHECKING:
     from .posts.pictures import (
         to_rgb as to_rgb,
     )
+    from .posts.places import PlacePosts as PlacePosts
+    from .posts.places import twin as twin
     from .posts.post import BINARY_LABELS as BINARY_LABELS
     from .posts.post import LABELS as LABELS
     from .posts.post import Post as Post

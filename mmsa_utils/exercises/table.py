@@ -35,8 +35,12 @@ EXERCISES: dict[str, str] = {
     "7.4": "heads_compared",
     "8.1": "warning_scores",
     "8.2": "silent_below",
+    "9.1": "gate",
+    "9.2": "tensor_fusion",
+    "9.3": "look",
+    "9.4": "hit_rate",
 }
 # Number of the notebook -> module of this room that holds its checks.
 MODULES = {"1": "posts", "2": "text", "3": "picture", "4": "fusion", "5": "training", "6": "alignment",
-           "7": "conflict", "8": "dashboard"}
+           "7": "conflict", "8": "dashboard", "9": "meeting"}
 MARKS = {"right": ("✓", GREEN), "wrong": ("✗", ORANGE), "not yet": ("…", GREY)}

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..learning.metrics import calibration_error, reliability
 from ..posts.post import LABELS, Post
+from .gaze import counting_place, gaze_words, light_up
 from .panels import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, RED  # noqa: F401  (figures and pages have one palette)
 
 if TYPE_CHECKING:
@@ -95,6 +96,39 @@ def post_grid(posts: Sequence[Post], columns: int = 4, classes: Sequence[str] = 
     alt = f"{len(posts)} posts, each a text over a picture: "
     said = [f"{classes[post.label]}{': ' if note else ''}{' '.join(note)}" for post, note in zip(posts, below)]
     return show(figure, alt + "; ".join(f'"{post.text}" ({label})' for post, label in zip(posts, said)))
+
+
+def gaze_grid(posts: Sequence[Post], gazes: Tensor, columns: int = 4, notes: Sequence[str] = ()) -> DisplayImage:
+    """Posts of `PlacePosts` in rows, each picture lit where a model looks and the dish that counts framed.
+
+    Over a picture is its text, under it how much of the gaze the framed dish gets, and a note where there are notes.
+
+    Args:
+        gazes: (posts, patches), row by row; 64 for 8 x 8. [CLS], a ViT's first token, is no patch.
+
+    Raises:
+        ValueError: for another number of gazes than of posts, and for patches that are no square.
+    """
+    if not posts or len(gazes) != len(posts):
+        raise ValueError(f"got {len(posts)} posts and {len(gazes)} gazes, expected one gaze for each of some posts.")
+    columns = min(columns, len(posts))
+    rows, titles = -(-len(posts) // columns), [textwrap.fill(post.text, 26) for post in posts]
+    words = [gaze_words(post, gaze) for post, gaze in zip(posts, gazes)]
+    below = [f"{said}\n{textwrap.fill(note, 30)}" for said, note in zip(words, notes)] if notes else words
+    lines = max(title.count("\n") + 1 for title in titles) + max(said.count("\n") for said in below)
+    figure, axes = new_figure(columns * 1.9, rows * (2.05 + 0.15 * lines), rows, columns)
+    # Words are kept away from the next row's, and the last of them from the edge.
+    figure.get_layout_engine().set(h_pad=0.16 if notes else 0.08)  # type: ignore[call-arg]
+    for axis in np.ravel(axes):
+        axis.axis("off")
+    for axis, post, gaze, title, said in zip(np.ravel(axes), posts, gazes, titles, below):
+        axis.imshow(np.asarray(light_up(post.image, gaze, counting_place(post))), interpolation="nearest")
+        axis.set_title(title, fontsize=8)
+        axis.text(0.5, -0.04, said, transform=axis.transAxes, ha="center", va="top", fontsize=8)
+    alt = "; ".join(f'"{post.text}" ({said})' for post, said in zip(posts, (
+        map("; ".join, zip(words, notes)) if notes else words)))
+    return show(figure, f"{len(posts)} pictures, lit where the model looks, the dish that counts framed, with how much "
+                f"of the gaze lies on it: {alt}.")
 
 
 def draw_history(axis: Axes, history: Sequence[Mapping[str, float]], name: str,

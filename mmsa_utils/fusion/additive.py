@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,6 @@ class Additive(Fusion):
 
     def forward(self, sides: Mapping[str, Encoded]) -> Tensor:
         """Side → (batch, tokens, width), averaged over tokens; → (batch, 128)."""
-        votes = [self.says[name](normed(side.pooled)) * present(side)
-                 for name, side in zip(self.widths, self.chosen(sides))]
-        return torch.stack(votes).sum(0)
+        votes = (self.says[name](normed(side.pooled)) * present(side)
+                 for name, side in zip(self.widths, self.chosen(sides)))
+        return reduce(torch.add, votes)

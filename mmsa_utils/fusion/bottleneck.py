@@ -18,13 +18,13 @@ class Bottleneck(Fusion):
     the sides made of them. So all that passes between the sides passes through four vectors. A missing side has no
     part in the average.
 
-    Cost: two layers of 132,000 numbers for each side; (tokens + 4)^2 weights a head, layer and side, where a joint
+    Cost: two layers of 33,000 numbers for each side; (tokens + 4)^2 weights a head, layer and side, where a joint
     transformer over all tokens has the square of their sum.
     """
 
     sequences = True
 
-    def __init__(self, widths: Mapping[str, int], inner: int = 128, layers: int = 2, shared: int = 4):
+    def __init__(self, widths: Mapping[str, int], inner: int = 64, layers: int = 2, shared: int = 4):
         super().__init__(widths)
         self.width = inner * len(self.widths)
         self.shared = nn.Parameter(0.02 * torch.randn(1, shared, inner))
@@ -34,7 +34,7 @@ class Bottleneck(Fusion):
             for _ in range(layers))
 
     def forward(self, sides: Mapping[str, Encoded]) -> Tensor:
-        """Side → (batch, tokens, width) with its mask; → (batch, 128 a side)."""
+        """Side → (batch, tokens, width) with its mask; → (batch, 64 a side)."""
         self.chosen(sides)
         own = entered(self.enter, sides)
         there = torch.stack([side.mask.any(1) for side in own.values()]).to(self.shared.dtype)  # (sides, batch)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
 
 from ..encoders.base import Encoded
-from .base import Fusion, normed, present
+from .base import Fusion, normed
 
 
 class LowRank(Fusion):
@@ -30,6 +31,5 @@ class LowRank(Fusion):
 
     def forward(self, sides: Mapping[str, Encoded]) -> Tensor:
         """Side → (batch, tokens, width), averaged over tokens; → (batch, 128)."""
-        factors = [self.says[name](normed(side.pooled) * present(side))
-                   for name, side in zip(self.widths, self.chosen(sides))]
-        return torch.stack(factors).prod(0).unflatten(-1, (self.rank, self.width)).sum(1)
+        factors = (self.says[name](normed(side.pooled)) for name, side in zip(self.widths, self.chosen(sides)))
+        return reduce(torch.mul, factors).unflatten(-1, (self.rank, self.width)).sum(1)

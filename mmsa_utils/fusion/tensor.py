@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..encoders.base import Encoded
 from .base import Fusion, normed, present
@@ -30,10 +32,6 @@ class TensorFusion(Fusion):
 
     def forward(self, sides: Mapping[str, Encoded]) -> Tensor:
         """Side → (batch, tokens, width), averaged over tokens; → (batch, product of the sides)."""
-        product = None
-        for name, side in zip(self.widths, self.chosen(sides)):
-            there = present(side)
-            factor = torch.cat([torch.relu(self.says[name](normed(side.pooled))) * there, torch.ones_like(there)], -1)
-            product = factor if product is None else torch.einsum("bi,bj->bij", product, factor).flatten(1)
-        assert product is not None  # a fusion has a side
-        return product
+        factors = (F.pad(torch.relu(self.says[name](normed(side.pooled))) * present(side), (0, 1), value=1.0)
+                   for name, side in zip(self.widths, self.chosen(sides)))
+        return reduce(lambda one, two: (one.unsqueeze(2) @ two.unsqueeze(1)).flatten(1), factors)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 
 from ..bars import progress
+from ..checksums import WEIGHTS
 from ..fusion.base import Fusion
 from ..fusion.concat import Concat
 from ..fusion.table import FUSIONS, make_fusion
@@ -88,7 +90,19 @@ def compare_fusions(data: str = "food", fusions: Sequence[str] = tuple(FUSIONS),
             "seconds": round(time.perf_counter() - start, 1)}
 
 
-def _measured(make: Callable[[], Fusion], sets: dict[str, Features], outputs: int, seeds: int, device: torch.device | str) -> dict:
+def known_boards() -> dict[str, Any]:
+    """What was measured beforehand, as it takes an hour.
+
+    Returns:
+        "places" and "food": reports of `compare_fusions`; "curves": accuracy over the number of dishes and of posts, as
+        tools/measure/curves.py wrote it.
+    """
+    found = sorted((WEIGHTS / "boards").glob("*.json"))
+    return {path.stem: json.loads(path.read_text(encoding="utf8")) for path in found}
+
+
+def _measured(make: Callable[[], Fusion], sets: dict[str, Features], outputs: int, seeds: int,
+              device: torch.device | str) -> dict[str, Any]:
     """All that is told of one rival."""
     tries = [_aligned(make, sets, outputs, 0, rate, device) for rate in RATES]
     rate = RATES[int(np.argmin([lowest for *_, lowest, _ in tries]))]

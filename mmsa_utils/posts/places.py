@@ -24,6 +24,7 @@ from .post import BINARY_LABELS, Post
 #: How many dishes a text names, and how frequent such texts are.
 NAMED = {"one": 0.7, "two": 0.2, "none": 0.1}
 LEVELS = (-1, 1)  # going off or fresh: told by a few marks, while one still sees what it is
+FORMS = 10  # in which `place_text` can write
 LARGEST = 6  # dishes; more would have too few pixels
 
 _ONE = (
@@ -155,6 +156,23 @@ class PlacePosts(Dataset):
     def ceiling(self, modalities: str = "both") -> float:
         """The best accuracy that any reader can reach on such posts; see `ceiling`."""
         return ceiling(self.dishes, modalities, self.label_noise)
+
+
+def place_text(mine: str, theirs: str = "", form: int = 0) -> str:
+    """A text as of `PlacePosts` that names the writer's dish and, if there is one, somebody else's.
+
+    Args:
+        form: the sentence, 0 to 9; what is left of it (who, which meal) is the same everywhere.
+
+    Raises:
+        ValueError: for another form, and where both are the same dish.
+    """
+    if form not in range(FORMS):
+        raise ValueError(f"form is {form!r}, expected 0 to {FORMS - 1}.")
+    if mine == theirs:
+        raise ValueError(f"the {mine} is said to be the writer's and somebody else's: expected two dishes, or one.")
+    text = (_TWO if theirs else _ONE)[form].format(a=mine, b=theirs, when="", who=_WHO[0], meal=_MEALS[0])
+    return text[0].upper() + text[1:] + "."
 
 
 def set_table(dishes: list[str], levels: list[int], rng: np.random.Generator,

@@ -24,7 +24,7 @@ TOPICS = {key: importlib.import_module(f"answers_{module}") for key, module in M
 RIGHT = {name: answers for topic in TOPICS.values() for name, answers in topic.RIGHT.items()}
 WRONG = {name: answers for topic in TOPICS.values() for name, answers in topic.WRONG.items()}
 NAMES = list(EXERCISES.values())
-BOOKS = {path.stem[1]: nbformat.read(path, as_version=4) for path in solutions.NOTEBOOKS.glob("0[1-8]*.ipynb")}
+BOOKS = {path.stem[1]: nbformat.read(path, as_version=4) for path in solutions.NOTEBOOKS.glob("0[1-9]*.ipynb")}
 
 
 def is_code(text: str) -> bool:
@@ -215,5 +215,5 @@ def test_a_changed_solution_is_noticed():
 
 def test_no_solutions_without_exercises():
     names = {path.name for path in solutions.SOLUTIONS.glob("*.ipynb")}
-    assert names == {path.name for path in solutions.NOTEBOOKS.glob("0[1-8]_*.ipynb")}
+    assert names == {path.name for path in solutions.NOTEBOOKS.glob("0[1-9]_*.ipynb")}
     assert Path(solutions.SOLUTIONS).is_relative_to(solutions.NOTEBOOKS)

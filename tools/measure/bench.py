@@ -23,6 +23,7 @@ import numpy as np
 import torch
 import versions
 from plain import bare_training, joined, plain_loop, with_trainer
+from plain_fusions import PLAIN
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -30,6 +31,7 @@ from mmsa_utils import PAIRS, Features, FoodPosts, MultimodalSentimentModel, ali
 from mmsa_utils.bars import progress
 from mmsa_utils.encoders.base import Encoded
 from mmsa_utils.fusion.concat import Concat
+from mmsa_utils.fusion.table import make_fusion
 from mmsa_utils.learning.metrics import accuracy
 from mmsa_utils.model.head import probabilities_of, random_head
 
@@ -135,6 +137,26 @@ def bench_cache(rounds: int) -> dict:
 
     return compare("an epoch on cached features", lambda: aligned(features, features, epochs=1), other, 1 / 30, rounds,
                    "encoding the posts anew")
+
+
+def bench_fusion(name: str, rounds: int) -> dict:
+    """Steps of a fusion under a linear head, forth and back, against the same mathematics in torch's own modules."""
+    plain = PLAIN[name]()
+    fusion = make_fusion(name, {"text": 128, "image": 128})
+    heads = [nn.Linear(fusion.width, 1) for _ in range(2)]
+    shapes = ((128, 21, 128), (128, 65, 128)) if fusion.sequences else ((128, 1, 128), (128, 1, 128))
+    tokens = [torch.randn(shape, generator=torch.Generator().manual_seed(0)) for shape in shapes]
+    masks = [torch.ones(one.shape[:2], dtype=torch.bool) for one in tokens]
+    sides = {side: Encoded(*pair) for side, pair in zip(fusion.widths, zip(tokens, masks))}
+    bare = tokens if fusion.sequences else [one[:, 0] for one in tokens]
+    times = 5 if fusion.sequences else 50
+
+    def steps(way: Callable, head: nn.Module, *given: object) -> None:
+        for _ in range(times):
+            head(way(*given)).square().mean().backward()
+
+    return compare(f"{name}, {times} steps of 128", lambda: steps(fusion, heads[0], sides),
+                   lambda: steps(plain, heads[1], bare, masks), 1.1, rounds, "torch's own modules")
 
 
 # --- end to end ---
@@ -266,7 +288,8 @@ def bench(quick: bool = False, show_progress: bool = True) -> dict:
     """Run every comparison: a few minutes, or less and rougher with `quick`."""
     rounds, close = (3, 3) if quick else (7, 21)  # what differs by a few hundredths takes more rounds to see
     works = [(bench_align, rounds), (bench_cache, rounds), (bench_train, close), (bench_waiting, close),
-             (bench_extract, close), (bench_predict, close)]
+             (bench_extract, close), (bench_predict, close),
+             *((partial(bench_fusion, name), close) for name in PLAIN)]
     missing = [name for name in ("sklearn", "accelerate") if importlib.util.find_spec(name) is None]
     if "sklearn" not in missing:
         works.insert(1, (bench_logistic, rounds))

@@ -25,6 +25,8 @@ def softened(answer: Any, rng: np.random.Generator) -> str:
             lambda z, warmth: z.softmax(-1),
         "The temperature is applied after the softmax, and the rows no longer sum to 1.":
             lambda z, warmth: z.softmax(-1) / warmth,
+        "A power of the probabilities moves them the right way, but the rows no longer sum to 1.":
+            lambda z, warmth: z.softmax(-1) ** (1 / warmth),
         "The softmax is applied twice: what goes into it must be logits, not probabilities.":
             lambda z, warmth: (z.softmax(-1) / warmth).softmax(-1),
         "The softmax runs over the posts: each column sums to 1. It is each row, one post, that must.":
@@ -57,29 +59,17 @@ def calibration_gap(answer: Any, rng: np.random.Generator) -> str:
     """(probabilities (posts, 3), labels (posts,), number of bands) → expected calibration error."""
     cases = [(*_answers(rng, 40), bands) for bands in (5, 10, 4, 8)]
 
-    def bands_of(probabilities, labels, bands, *, cut=torch.floor):
-        confidence, predictions = probabilities.double().max(-1)
-        right = (predictions == labels).double()
-        index = cut(confidence * bands).long().clamp(max=bands - 1)
-        filled = [index == band for band in range(bands) if (index == band).any()]
-        return [(confidence[rows].mean(), right[rows].mean(), rows.sum()) for rows in filled]
+    def cut(place):  # other bands: a function of confidence and their number, which gives an answer's band
+        return lambda p, y, n: _gap(*_sure_and_right(p, y), n, place(_sure_and_right(p, y)[0], n))
+
+    def bands_of(probabilities, labels, bands):
+        sure, right = _sure_and_right(probabilities, labels)
+        index = (sure * bands).long().clamp(max=bands - 1)
+        return [(sure[index == band].mean(), right[index == band].mean(), (index == band).sum())
+                for band in index.unique()]
 
     def signed(*case):
         return sum(n * (right - sure) for sure, right, n in bands_of(*case)) / len(case[1])
-
-    def same_count(probabilities, labels, bands):
-        confidence, predictions = probabilities.double().max(-1)
-        order = confidence.argsort()
-        right = (predictions == labels).double()[order]
-        pairs = zip(confidence[order].tensor_split(bands), right.tensor_split(bands))
-        return sum(len(sure) * (sure.mean() - hits.mean()).abs() for sure, hits in pairs) / len(labels)
-
-    def of_the_label(probabilities, labels, bands):  # confidence taken as the probability of the true label
-        confidence = probabilities.double().gather(1, labels[:, None])[:, 0]
-        right = (probabilities.argmax(-1) == labels).double()
-        index = (confidence * bands).long().clamp(max=bands - 1)
-        return sum((index == band).sum() * (confidence[index == band].mean() - right[index == band].mean()).abs()
-                   for band in index.unique()) / len(labels)
 
     compare(answer, calibration_error, cases, {
         "Every band weighs the same, however few answers lie in it. A band counts by its share of the answers.":
@@ -96,12 +86,23 @@ def calibration_gap(answer: Any, rng: np.random.Generator) -> str:
             lambda *case: max((sure - right).abs() for sure, right, _ in bands_of(*case)),
         "The gaps are squared. The task asks for their size.":
             lambda *case: sum(n * (sure - right) ** 2 for sure, right, n in bands_of(*case)) / len(case[1]),
-        "These are bands with the same number of answers. The task asks for bands of the same width.": same_count,
+        "These are bands with the same number of answers. The task asks for bands of the same width.":
+            cut(lambda confidence, n: confidence.argsort().argsort() * n // len(confidence)),
         "The number of a band is rounded to the nearest, so that each band begins half a width too early. Round down.":
-            lambda *case: sum(n * (sure - right).abs() for sure, right, n in bands_of(*case, cut=torch.round))
-            / len(case[1]),
+            cut(lambda confidence, n: (confidence * n).round().clamp(max=n - 1)),
+        "The bands begin at one third, below which no confidence lies. The task cuts all from 0 to 1.":
+            cut(lambda confidence, n: (confidence - 1 / 3) * 1.5 * n),
+        "There is one band too few. How many edges do two bands have?": cut(lambda confidence, n: confidence * (n - 1)),
+        "There are 15 bands, whatever `bands` says.": cut(lambda confidence, n: confidence * 15),
+        "Confidence is taken as the middle of its band. The task asks for the mean of what lies in it.": lambda p, y, n:
+            _gap(((_sure_and_right(p, y)[0] * n).floor() + 0.5) / n, _sure_and_right(p, y)[1], n),
+        "All three probabilities of a post are counted. Its confidence is the largest one alone.": lambda p, y, n:
+            sum(_gap(row, (y == label).double(), n) for label, row in enumerate(p.double().T)) / 3,
+        "Each answer has a gap of its own, without bands. But a single answer is right or wrong, nothing between.":
+            cut(lambda confidence, n: torch.arange(len(confidence))),
         "The confidence is the probability of the answer given, the largest of the row; this takes the true label's, "
-        "which the head does not know.": of_the_label,
+        "which the head does not know.": lambda p, y, n:
+            _gap(p.double().gather(1, y[:, None])[:, 0], _sure_and_right(p, y)[1], n),
         "The gaps are weighted by counts. Divide by the number of answers.":
             lambda *case: sum(n * (sure - right).abs() for sure, right, n in bands_of(*case)),
     })
@@ -132,6 +133,14 @@ def seed_interval(answer: Any, rng: np.random.Generator) -> str:
             around(lambda x: quantile(x) * x.std(ddof=1)),
         "The spread is divided by n, not by its root: the interval comes out too narrow.":
             around(lambda x: quantile(x) * x.std(ddof=1) / len(x)),
+        "This is where single runs lie, and `np.std` divides their spread by n unless it is told otherwise.":
+            around(lambda x: quantile(x) * x.std()),
+        "Two slips: 1.96 is for many runs, and `np.std` divides their spread by n unless it is told otherwise.":
+            around(lambda x: 1.96 * error(x, ddof=0)),
+        "Two slips: the quantile is looked up under n, and the spread is divided by n as well.":
+            around(lambda x: quantile(x, freedom=0) * error(x, ddof=0)),
+        "The one less is taken twice: in the spread, and again under the root.":
+            around(lambda x: quantile(x) * x.std(ddof=1) / np.sqrt(len(x) - 1)),
         "The spread is divided by n where n - 1 is due: the mean was computed from the same runs, so they lie closer "
         "to it than to the truth.": around(lambda x: quantile(x) * error(x, ddof=0)),
         "1.96 is for many runs. With few, their spread itself is uncertain, and the quantile of Student's t is larger.":
@@ -254,6 +263,17 @@ def _clusters(rng: np.random.Generator) -> Callable[[np.ndarray], dict[str, torc
         return dict(zip(("text", "image"), sides)) | {"labels": torch.from_numpy(labels)}
 
     return make
+
+
+def _sure_and_right(probabilities: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return probabilities.double().amax(-1), (probabilities.argmax(-1) == labels).double()
+
+
+def _gap(sure: torch.Tensor, right: torch.Tensor, bands: int, index: torch.Tensor | None = None) -> Any:
+    """The calibration error; `index` is each answer's band, if they are to be other ones."""
+    index = (sure * bands).long().clamp(max=bands - 1) if index is None else index.long()
+    return sum((index == band).sum() * (sure[index == band].mean() - right[index == band].mean()).abs()
+               for band in index.unique()) / len(index)
 
 
 def _answers(rng: np.random.Generator, posts: int) -> tuple[torch.Tensor, torch.Tensor]:

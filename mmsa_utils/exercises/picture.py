@@ -38,6 +38,10 @@ def map_size(answer: Any, rng: np.random.Generator) -> str:
             lambda n, k, s, p: math.ceil((n + 2 * p - k) / s),
         "Rounded up: where there is no room left for a whole step, none is taken.":
             lambda n, k, s, p: math.ceil((n + 2 * p - k) / s) + 1,
+        "Rounded to the nearest whole number: half a step and more counts as one. Is there room for it?":
+            lambda n, k, s, p: round((n + 2 * p - k) / s) + 1,
+        "Each ring adds places of its own here, whatever the stride. It makes the side longer; the steps come after.":
+            lambda n, k, s, p: (n - k) // s + 1 + 2 * p,
         "A filter cannot stand at half a place. What becomes of a step for which there is no room?":
             lambda n, k, s, p: (n + 2 * p - k) / s + 1,
     })
@@ -77,6 +81,8 @@ def patch_rows(answer: Any, rng: np.random.Generator) -> str:
         "The patches go down the columns first. They should come as one reads: along the top row first.":
             rows_of(3, 2, 1, 4, 5),
         "Within a patch, rows and columns have changed places.": rows_of(2, 3, 1, 5, 4),
+        "You go down the columns, over the patches and again over the pixels of each: read both as a page.":
+            rows_of(3, 2, 1, 5, 4),
         "The pixels of your patches do not lie side by side: each side was split the wrong way round. When an axis is "
         "split in two, neighbours stay together in the second of the new axes.":
             lambda x, p: _sifted(x, p).permute(0, 3, 5, 1, 2, 4).reshape(len(x), -1, 3 * p * p),
@@ -93,7 +99,7 @@ def patch_rows(answer: Any, rng: np.random.Generator) -> str:
     return "This is how a vision transformer makes a sentence of a picture: one row a patch, in reading order."
 
 
-def _drops(picture: np.ndarray, weights: np.ndarray, patch: int, *, cover: float = 0.5) -> np.ndarray:
+def _drops(picture: np.ndarray, weights: np.ndarray, patch: int, *, cover: float | np.ndarray = 0.5) -> np.ndarray:
     """How far (picture * weights).sum() falls when a patch is covered: (rows of patches, columns of patches)."""
     rows, columns = (side // patch for side in picture.shape)
     return ((picture - cover) * weights).reshape(rows, patch, columns, patch).sum((1, 3))
@@ -114,6 +120,11 @@ def cover_and_measure(answer: Any, rng: np.random.Generator) -> str:
         rows, columns = (side // patch for side in picture.shape)
         return [[change[i:i + patch, j:j + patch].sum() for j in range(columns)] for i in range(rows)]
 
+    def own_mean(picture, weights, patch):
+        rows, columns = (side // patch for side in picture.shape)
+        means = picture.reshape(rows, patch, columns, patch).mean((1, 3))
+        return _drops(picture, weights, patch, cover=np.kron(means, np.ones((patch, patch))))
+
     compare(answer, _drops, cases, {
         "The earlier patches stay covered, and the falls pile up. Does each patch start from an untouched copy?":
             still_covered,
@@ -126,6 +137,9 @@ def cover_and_measure(answer: Any, rng: np.random.Generator) -> str:
             lambda *case: _drops(*case, cover=128),
         "You cover with the mean of the picture: the task says 0.5, whatever the picture.":
             lambda picture, weights, patch: _drops(picture, weights, patch, cover=picture.mean()),
+        "You cover each patch with its own mean. The task says 0.5, whatever the patch.": own_mean,
+        "This is the fall as a share of the score before. The task asks for the fall itself.":
+            lambda picture, weights, patch: _drops(picture, weights, patch) / (picture * weights).sum(),
         "Your squares begin only one pixel apart, so they overlap. How many pixels lie before the second patch?":
             a_pixel_apart,
         "This is the mean over the pixels of a patch. The task asks how far the whole score falls.":
@@ -193,5 +207,11 @@ def food_or_table(answer: Any, rng: np.random.Generator) -> str:
         raise Refused("In your control the table still tells: a feature that knows the table alone should be no better "
                       "or worse there than guessing. Are all four pairs of food and table in it, when it learns and "
                       "when it is tested?")
+    features, good, on = made_up_feature(rng, 4, 0, 12)
+    apart = good != on
+    features[apart] = rng.permutation(features[apart])  # now it knows the food only where the table fits
+    if expect_shares(answer(features, good, on), keys)["usual"] < 0.7:
+        raise Refused("Your usual pictures have good food on table 0 and bad food on table 1. Read in the task which "
+                      "stands where.")
     return ("Your experiment tells apart four features whose knowledge we knew: of the food, of the table, of both, of "
             "neither. You can trust what it says about a real one.")

@@ -22,10 +22,10 @@ def token_average(answer: Any, rng: np.random.Generator) -> str:
         states = torch.from_numpy(rng.normal(size=(3, 9, 5))).float()
         cases.append((states, (torch.arange(9) < torch.from_numpy(lengths)[:, None]).long()))
 
-    def inner(mask, first=True, last=True):
+    def inner(mask, first=True, last=1):
         mask = mask.clone()
         if last:
-            mask[torch.arange(len(mask)), mask.sum(1) - 1] = 0
+            mask[torch.arange(len(mask)), mask.sum(1) - last] = 0
         if first:
             mask[:, 0] = 0
         return mask
@@ -34,7 +34,9 @@ def token_average(answer: Any, rng: np.random.Generator) -> str:
         "[CLS] and [SEP] are averaged in. They are real tokens, so the mask has a 1 for them too, but no words.":
             masked_mean,
         "The padding is averaged in, and so are [CLS] and [SEP].": lambda states, mask: states.mean(1),
-        "[SEP] is still averaged in.": lambda states, mask: masked_mean(states, inner(mask, last=False)),
+        "[SEP] is still averaged in.": lambda states, mask: masked_mean(states, inner(mask, last=0)),
+        "[SEP] is still averaged in, and the word before it is not. Places are counted from 0.":
+            lambda states, mask: masked_mean(states, inner(mask, last=2)),
         "[CLS] is still averaged in.": lambda states, mask: masked_mean(states, inner(mask, first=False)),
         "The last column is left out, but a shorter text has its [SEP] before that, and padding there.":
             lambda states, mask: masked_mean(states[:, 1:-1], mask[:, 1:-1]),
@@ -77,8 +79,10 @@ def pad_batch(answer: Any, rng: np.random.Generator) -> str:
         given = answer(*case)
         if isinstance(given, Mapping) or not hasattr(given, "__len__") or len(given) != 2:
             raise Refused(f"Expected two tables, the ids and the mask, in this order; got {kind_of(given)}.")
-        tables = [table for table in given if all(hasattr(row, "__len__") for row in table)]
-        if any(len({len(row) for row in table}) > 1 for table in tables):
+        if any(np.ndim(row) == 0 for table in given for row in table):
+            raise Refused("Both are tables, with a row for each text. In the mask, too, every token has a number of "
+                          "its own.")
+        if any(len({len(row) for row in table}) > 1 for table in given):
             raise Refused("The rows differ in length: a batch is a rectangle, and every row as long as the longest "
                           "text.")
     def filled_mask(texts, filler):
@@ -102,6 +106,8 @@ def pad_batch(answer: Any, rng: np.random.Generator) -> str:
             lambda texts, filler: _pad(texts, filler, min(map(len, texts))),
         "One column too many: the longest text needs no padding.":
             lambda texts, filler: _pad(texts, filler, max(map(len, texts)) + 1),
+        "The texts stand in another order than before, and the labels that belong to them would not.":
+            lambda texts, filler: _pad(sorted(texts, key=len), filler),
     })
     for filler in (0, 7):
         texts = [[101, filler, 102], [101, 8, filler, 9, 102], [101, 5, 6, filler]]
@@ -142,6 +148,8 @@ def nearest_rows(answer: Any, rng: np.random.Generator) -> str:
     compare(answer, lambda x, row, count: _ranked(_cosines(x, row), row, count), cases, {
         "The text itself comes first: of course it is nearest to itself. Leave it out.":
             lambda x, row, count: list(np.argsort(-_cosines(x, row))[:count]),
+        "The nearest comes last here, and it is the text itself.":
+            lambda x, row, count: list(np.argsort(_cosines(x, row))[-count:]),
         "The text itself is left out after counting, so one text is missing at the end.":
             lambda x, row, count: _ranked(_cosines(x, row), row, count - 1),
         "These are the farthest texts: a high cosine means near.":
@@ -215,6 +223,8 @@ def order_counts(answer: Any, rng: np.random.Generator) -> str:
     keys = ("written", "any_order")
     words, order, last, *coins = (expect_shares(answer(*_world(rng, kind)), keys)
                                   for kind in ("words", "order", "last", "coin", "coin", "coin"))
+    texts, moods, vectors, places = _world(rng, "words")
+    deaf = expect_shares(answer(texts, moods, vectors, 0 * places), keys)
     coin = {key: np.mean([world[key] for world in coins]) for key in keys}
     for key in keys:
         if coin[key] > 0.62:
@@ -224,6 +234,10 @@ def order_counts(answer: Any, rng: np.random.Generator) -> str:
         if words[key] < 0.75:
             raise Refused(f'We handed your experiment texts in which one word decides, wherever it stands, and "{key}" '
                           f"came out as {words[key]:.2f}. Does each text keep its own words, and its own mood?")
+    if deaf["any_order"] > 0.75:
+        raise Refused("We handed your experiment an encoder that takes up nothing, as all its places weigh 0, and "
+                      f'"any_order" came out as {deaf["any_order"]:.2f}: that is another encoder\'s figure. Leave the '
+                      "encoder as it is, and change the texts.")
     if order["written"] < 0.6 and order["any_order"] > 0.7:
         raise Refused("The two figures are swapped: where the order decides, the texts as they are written should win.")
     if order["written"] < 0.75:

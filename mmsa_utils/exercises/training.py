@@ -43,6 +43,8 @@ def epoch_accuracy(answer: Any, rng: np.random.Generator) -> str:
         "Bring both to one shape first.": count(lambda z, y: (z > 0) == (y == 1)),
         "Each answer was compared with every label of the epoch: (posts, 1) beside (posts,) is spread to a table. "
         "Bring both to one shape first.": every_pair,
+        "Only posts that were called positive are counted: a negative post that is called negative is right, too.":
+            count(lambda z, y: (z[:, 0] > 0) & (y == 1)),
         "This is the number of right answers. The task asks for their share.":
             lambda batches: sum(_right(z, y).sum() for z, y in batches),
         "The right answers are divided by the number of batches, not of posts.":
@@ -90,9 +92,9 @@ def binary_loss(answer: Any, rng: np.random.Generator) -> str:
         "This is one loss for each post. The task asks for their mean.":
             lambda z, y: F.softplus(z[:, 0]) - z[:, 0] * y,
     })
-    sure, labels = torch.tensor([[200.0], [-200.0], [-200.0], [200.0], [1.0]]), torch.tensor([1, 1, 0, 0, 0])
-    breaks = ("Right for ordinary logits, but infinite or NaN for very sure ones, such as 200 or -200. A probability "
-              "or a power of e was rounded to 0, 1 or infinity on the way. Can the loss do without it?")
+    sure, labels = torch.tensor([[200.0], [-1000.0], [-200.0], [1000.0], [1.0]]), torch.tensor([1, 1, 0, 0, 0])
+    breaks = ("Right for ordinary logits, but infinite or NaN for very sure ones, such as 200 or -1000. A "
+              "probability or a power of e was rounded to 0, 1 or infinity on the way. Can the loss do without it?")
     try:
         given = numbers(answer(sure, labels))
     except Refused as stopped:  # Python's own arithmetic stops, where PyTorch's goes on with an infinity
@@ -102,7 +104,7 @@ def binary_loss(answer: Any, rng: np.random.Generator) -> str:
     if not np.isfinite(given).all():
         raise Refused(breaks)
     if not alike(given, loss_of(sure, labels), 1e-3):
-        raise Refused("Right for ordinary logits, but a very sure mistake, such as a logit of -200 for a positive "
+        raise Refused("Right for ordinary logits, but a very sure mistake, such as a logit of -1000 for a positive "
                       "post, costs the wrong amount. Was something cut off to keep the logarithm finite?")
     _refuse_broken_slopes(answer, sure, labels)
     return "This loss is right for every logit, and no single post can turn it into infinity."
@@ -176,6 +178,8 @@ def chosen_run(answer: Any, rng: np.random.Generator) -> str:
         "Rate and epoch are right, but the test accuracy is the best of all runs, not the chosen epoch's: again the "
         "test posts chose.": lambda runs: {**right(runs), "test_accuracy": max(
             row["test_accuracy"] for run in runs for row in run["history"])},
+        "Rate and epoch are right, but the test accuracy is its run's at the last epoch. `train` keeps another model.":
+            by(lambda row: row["loss"], report=lambda row, history: history[-1]["test_accuracy"]),
         "The epoch was chosen by validation loss, but the run by its test accuracy. The rate is a choice too.":
             test_chose_the_run,
         "The run was chosen by its last epoch, and the epoch only then. Among all runs, another epoch is better.":
@@ -223,9 +227,13 @@ def learning_curve(answer: Any, rng: np.random.Generator) -> str:
                       "worse. The second head goes on from the first: start every head anew.")
     if len(set(curve[20])) == 1:
         raise Refused("Three draws of 20 posts agree to the last digit: it is the same draw three times.")
-    if _agree_on_posts(lambda train, test: _curve(answer(train, validation, test, [3]), [3])[3], train, test, rng):
+    moved = _moved_draws(lambda train, test: _curve(answer(train, validation, test, [3]), [3])[3], train, test, rng)
+    if any(np.array_equal(*pair) for pair in combinations(moved.T, 2)):
         raise Refused("Two of the three draws hold the very same posts, and only their heads begin differently. The "
                       "draw needs a seed of its own each time, or its luck is never seen.")
+    if (moved[:, 1:] < moved[:, :-1]).sum() <= 1:
+        raise Refused("Of three draws, the heads of the later ones change with the posts of the earlier ones: they go "
+                      "on from them, and have learned from more than their own draw. Start every head anew.")
     strange = _clouds(rng)  # another direction, of which the training posts say nothing
     told = _curve(answer(train, strange(150), strange(400), [20]), [20])
     if np.mean(told[20]) > 0.7:
@@ -259,9 +267,9 @@ def _clouds(rng: np.random.Generator):
     return make
 
 
-def _agree_on_posts(three_draws: Callable[..., list[float]], train: tuple, test: tuple, rng: np.random.Generator,
-                    trials: int = 16) -> bool:
-    """Whether two of three draws, of three posts each, hold the same posts.
+def _moved_draws(three_draws: Callable[..., list[float]], train: tuple, test: tuple, rng: np.random.Generator,
+                 trials: int = 16) -> np.ndarray:
+    """Which of three heads, of draws of three posts each, change when posts do: bool (trials, 3).
 
     A fifth of the training posts change places within their label. A head whose draw has none of them stays as it
     was, to the last digit; about half of all draws have one, and two draws of the same posts always both or neither.
@@ -275,7 +283,7 @@ def _agree_on_posts(three_draws: Callable[..., list[float]], train: tuple, test:
             chosen = rng.permutation(np.flatnonzero(train[1].numpy() == label))[:len(features) // 10]
             features[chosen] = features[np.roll(chosen, 1)]
         moved.append(np.abs(np.array(three_draws((features, train[1]), test)) - before) > 1e-9)
-    return any(np.array_equal(*pair) for pair in combinations(np.array(moved).T, 2))
+    return np.array(moved)
 
 
 def _curve(given, sizes: list[int]) -> dict[int, list[float]]:

@@ -98,6 +98,26 @@ def gap_of_rounded_bands(probabilities, labels, bands):
     return sum(abs(confidence[band == b].sum() - right[band == b].sum()) for b in range(bands)) / len(labels)
 
 
+def gap_cut_by(edges_of, by_middle=False):
+    """The bands lie between other edges: a function of confidence and the number of bands."""
+    def gap(probabilities, labels, bands):
+        confidence, right, _ = bands_of(probabilities, labels, bands)
+        edges = np.array(edges_of(confidence, bands))
+        band = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, len(edges) - 2)
+        sure = (edges[:-1] + edges[1:])[band] / 2 if by_middle else confidence
+        return sum(abs((sure - right)[band == b].sum()) for b in set(band)) / len(labels)
+    return gap
+
+
+def gap_of_every_class(probabilities, labels, bands):
+    total = 0.0
+    for label in range(3):
+        sure, right = probabilities[:, label].numpy(), (labels == label).numpy()
+        band = np.minimum((sure * bands).astype(int), bands - 1)
+        total += sum(abs((sure - right)[band == b].sum()) for b in set(band))
+    return total / probabilities.numel()
+
+
 def gap_of_the_label(probabilities, labels, bands):
     confidence = probabilities[torch.arange(len(labels)), labels].numpy()
     _, right, _ = bands_of(probabilities, labels, bands)
@@ -256,6 +276,7 @@ WRONG = {
         (lambda z, t: z / z.sum(-1, keepdim=True), "divided by their sum, without"),
         (lambda z, t: z.softmax(-1) / t, "no longer sum to 1"),
         (lambda z, t: (z.softmax(1) / t).softmax(1), "applied twice"),
+        (lambda z, t: z.softmax(1).pow(1 / t), "A power of the probabilities"),
         (lambda z, t: (z / t).softmax(0), "runs over the posts"),
         (lambda z, t: (z / t).exp() / (z / t).exp().sum(), "One softmax for the whole batch"),
         (lambda z, t: z / t, "logits still"),
@@ -274,6 +295,12 @@ WRONG = {
         (lambda *case: np.average(gaps(*case)[0] ** 2, weights=gaps(*case)[1]), "squared"),
         (gap_of_even_bands, "same number of answers"), (gap_of_rounded_bands, "Round down"),
         (gap_of_the_label, "takes the true label's"),
+        (gap_cut_by(lambda sure, n: np.linspace(1 / 3, 1, n + 1)), "begin at one third"),
+        (gap_cut_by(lambda sure, n: np.linspace(0, 1, n)), "one band too few"),
+        (gap_cut_by(lambda sure, n: np.linspace(0, 1, 16)), "15 bands, whatever"),
+        (gap_cut_by(lambda sure, n: np.linspace(0, 1, n + 1), by_middle=True), "middle of its band"),
+        (gap_of_every_class, "All three probabilities"),
+        (lambda p, y, n: (p.max(1).values - (p.argmax(1) == y).float()).abs().mean(), "without bands"),
         (lambda *case: len(case[1]) * gap_in_numpy(*case), "weighted by counts"),
         (lambda *case: gap_by_edges(*case, closed=False), "confidence of exactly 1"),
         (lambda *case: np.abs(gaps(*case)[0]), "Expected the shape"),
@@ -281,6 +308,10 @@ WRONG = {
     "seed_interval": [
         (around(lambda x: quantile(x) * x.std()), "where single runs lie"),
         (around(lambda x: quantile(x) * x.std() / len(x)), "not by its root"),
+        (around(lambda x: quantile(x) * x.std(correction=0)), "divides their spread by n unless"),
+        (around(lambda x: 1.96 * x.std(correction=0) / len(x) ** 0.5), "Two slips: 1.96 is"),
+        (around(lambda x: quantile(x, freedom=0) * x.std(correction=0) / len(x) ** 0.5), "Two slips: the quantile"),
+        (around(lambda x: quantile(x) * x.std() / (len(x) - 1) ** 0.5), "taken twice"),
         (around(lambda x: quantile(x) * x.std(correction=0) / len(x) ** 0.5), "n - 1 is due"),
         (around(lambda x: 1.96 * error(x)), "1.96 is for many runs"),
         (around(lambda x: 2 * error(x)), "rule of thumb"),

@@ -34,6 +34,11 @@ def by_distance(text, picture):
     return ["agree", "soft", "contradict"][abs(valence[text + 2] - valence[picture + 2])]
 
 
+def from_an_array(text, picture):
+    words = np.array(["refer", "agree", "soft", "contradict"])
+    return words[list(words).index(by_signs(text, picture))]
+
+
 def by_levels(text, picture):
     if isinstance(text, str):
         return "refer"
@@ -59,6 +64,11 @@ def any_neutral(text, picture):
 
 def same_agrees(text, picture):
     return {"same": "agree", "opposite": "contradict"}.get(text) or by_signs(text, picture)
+
+
+def only_equal_strength(text, picture):
+    relation = by_signs(text, picture)
+    return "soft" if relation == "contradict" and text != -picture else relation
 
 
 # --- 7.2 slice_scores ---
@@ -244,7 +254,7 @@ def resampled(first, second, posts=True, seeds=True):
 def by_formula(trial):
     relations, additive, hidden = trial
     gain = (hidden - additive)[:, relations == "contradict"]
-    error = np.sqrt(gain.mean(0).var() / gain.shape[1] + gain.mean(1).var() / len(gain))
+    error = np.sqrt(gain.mean(0).var(ddof=1) / gain.shape[1] + gain.mean(1).var(ddof=1) / len(gain))
     return report(*trial, (gain.mean() - 1.96 * error, gain.mean() + 1.96 * error))
 
 
@@ -286,6 +296,12 @@ def with_interval(trial, **options):
     return report(*trial, resampled(additive[:, clash], hidden[:, clash], **options))
 
 
+def middle_ninety(trial):
+    low, high = report(*trial)["interval"]
+    middle, share = (low + high) / 2, 1.645 / 1.96
+    return report(*trial, (middle + share * (low - middle), middle + share * (high - middle)))
+
+
 def shorter(trial):
     low, high = report(*trial)["interval"]
     middle = (low + high) / 2
@@ -296,7 +312,7 @@ CLEAR, SHAKY, EVEN = trial(), trial(noise=0.3, seed=1), trial(better=0.0, seed=2
 STEADY = trial(noise=0.0, seeds=12)  # another post matters more here than another seed
 
 RIGHT = {
-    "relation_between": [by_signs, by_product, by_distance],
+    "relation_between": [by_signs, by_product, by_distance, from_an_array],
     "slice_scores": [by_masks, by_counting, in_torch],
     "deal_pictures": [round_a_table, until_none_stays, by_swaps, torch_circle],
     "heads_compared": [report(*CLEAR), report(*SHAKY), report(*EVEN), by_formula(CLEAR), as_lists(CLEAR),
@@ -306,13 +322,14 @@ RIGHT = {
 WRONG = {
     "relation_between": [
         (by_levels, "Compare the signs"), (neutral_is_soft, "Two neutral sides"), (strength_is_soft, "however strong"),
-        (any_difference, "has no mood"), (any_neutral, "agreeing with any other"), (same_agrees, "such texts refer"),
+        (any_difference, "has no mood"), (any_neutral, "agreeing with any other"),
+        (same_agrees, "whatever the picture"), (only_equal_strength, "equal strength"),
         (lambda text, picture: "agree", "Called with"), (lambda text, picture: abs(text - picture), "TypeError")],
     "slice_scores": [
         (lazily(lambda p, y, r, known, name: usual(y[r == name])), "lazy reader peeks"),
         (lazily(lambda p, y, r, known, name: usual(known[0])), "one answer for all slices"),
         (lazily(lambda p, y, r, known, name: 1), "always says neutral"),
-        (lazily(lambda p, y, r, known, name: usual(p[r == name])), "repeats the commonest"),
+        (lazily(lambda p, y, r, known, name: usual(y)), "Say it in words first"),
         (lazily(lambda p, y, r, known, name: usual(known[0][known[1] == name]), on_known=True),
          "scored on the known posts"),
         (changed(lambda pair, *_: pair[::-1]), "swapped"),
@@ -337,6 +354,7 @@ WRONG = {
         (few_contradictions(CLEAR), "too few"), (in_another_order(CLEAR), "below chance"),
         (slices_of(CLEAR), "the same posts"), (with_interval(SHAKY, seeds=False), "keeps the seeds"),
         (with_interval(STEADY, posts=False), "keeps the posts"), (shorter(CLEAR), "one standard error"),
+        (middle_ninety(CLEAR), "one draw in ten"),
         (report(*CLEAR, resampled(CLEAR[1], CLEAR[2])), "over all test posts"),
         (report(*CLEAR, tuple(-x for x in report(*CLEAR)["interval"][::-1])), "additive − hidden"),
         (report(*EVEN, verdict="hidden"), "does not follow"), (report(*CLEAR, verdict="yes"), "one of hidden"),

@@ -73,6 +73,31 @@ def threshold(known, wanted, pick=min):
     return pick(one for one in confidence if right[confidence >= one].mean() >= wanted)
 
 
+def more_than(known, test, wanted):
+    confidence, right = known
+    return min(one for one in confidence if right[confidence >= one].mean() > wanted)
+
+
+def nearest_to_it(known, test, wanted):
+    confidence, right = known
+    return confidence[np.argmin([abs(right[confidence >= one].mean() - wanted) for one in confidence])]
+
+
+def accuracy_of_the_known(known, test, wanted):
+    limit, coverage, _ = by_trying(known, test, wanted)
+    return limit, coverage, known[1][known[0] >= limit].mean()
+
+
+def at_one_confidence(known, test, wanted):
+    confidence, right = known
+    return min(one for one in confidence if right[confidence == one].mean() >= wanted)
+
+
+def coverage_of_the_known(known, test, wanted):
+    limit, _, accuracy = by_trying(known, test, wanted)
+    return limit, (known[0] >= limit).mean(), accuracy
+
+
 def silent(choose=lambda known, test, wanted: threshold(known, wanted), tell=lambda at, right: (
         at.mean(), right[at].mean()), on=1):
     def answer(*case):
@@ -110,6 +135,7 @@ WRONG = {
         (warning(lambda text, picture: text.argmax(1) != picture.argmax(1)), "wherever the sides differ"),
         (warning(lambda text, picture: (text.argmax(1) == picture.argmax(1)) & (text.argmax(1) != 1)),
          "wherever the sides have one mood"),
+        (warning(lambda text, picture: text.argmax(1) + picture.argmax(1) == 2), "both sides are neutral, too"),
         (warning(lambda text, picture: (text.argmax(1) == 2) & (picture.argmax(1) == 0)), "leaves out half"),
         (warning(lambda text, picture: (text.argmax(1) == 0) & (picture.argmax(1) == 2)), "the other half"),
         (warning(lambda text, picture: (text[:, 2] > text[:, 0]) != (picture[:, 2] > picture[:, 0])),
@@ -117,6 +143,8 @@ WRONG = {
         (warning(lambda text, picture: (text + picture).argmax(1) != 1), "averaged before"),
         (warning(quarrel, lambda warned, true: 2 * ((warned & true).mean(),)), "shares of all posts"),
         (warning(quarrel, lambda warned, true: ((warned == true).mean(), true[warned].mean())), "sorted rightly"),
+        (warning(quarrel, lambda warned, true: ((~warned)[true].mean(), true[warned].mean())), "were missed"),
+        (warning(quarrel, lambda warned, true: (warned[true].mean(), (warned == true).mean())), "among the warnings"),
         (warning(quarrel, lambda warned, true: (warned[true].mean(), warned[~true].mean())), "peaceful posts"),
         (warning(quarrel, lambda warned, true: (warned[true].mean(), (~true)[warned].mean())), "false warnings"),
         (warning(quarrel, lambda warned, true: 2 * ((warned & true).sum(),)), "These are counts"),
@@ -126,6 +154,11 @@ WRONG = {
     "silent_below": [
         (silent(lambda known, test, wanted: threshold(test, wanted)), "test posts"),
         (silent(lambda known, test, wanted: threshold(known, wanted, max)), "highest that would do"),
+        (silent(more_than), "at least that is enough"), (coverage_of_the_known, "The coverage is that of the known"),
+        (silent(lambda known, test, wanted: threshold(known, wanted, next)), "in the order of the posts"),
+        (silent(at_one_confidence), "posts with one confidence"), (silent(nearest_to_it), "nearest to what is wanted"),
+        (accuracy_of_the_known, "The accuracy is that of the known"),
+        (silent(tell=lambda at, right: (100 * at.mean(), 100 * right[at].mean())), "are per cent"),
         (stops_early, "from the top"), (above_alone, "at least as sure"),
         (silent(lambda known, test, wanted: wanted), "wanted itself"),
         (silent(on=0), "of the known posts, which chose"),
@@ -137,5 +170,5 @@ WRONG = {
         (silent(tell=lambda at, right: (at.sum(), right[at].mean())), "is a count"),
         (lambda *case: by_trying(*case)[1:], "shape"),
         (silent(lambda known, test, wanted: threshold(known, wanted) + 0.001), "none of the confidences"),
-        (silent(lambda known, test, wanted: known[0].min()), "not what the task asks for")],
+        (lambda *case: np.array(silent(lambda known, *_: known[0].min())(*case)), "not what the task asks for")],
 }

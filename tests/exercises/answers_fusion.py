@@ -81,6 +81,10 @@ def input_silenced_first(text, picture, draws, share, training):
     return torch.cat([F.layer_norm(side, side.shape[-1:]) for side in (text, picture)], -1)
 
 
+def own_draws(x):
+    return torch.from_numpy(np.random.default_rng().uniform(size=x.shape) > 0.3)
+
+
 # --- 4.3 ---
 
 
@@ -245,7 +249,8 @@ RIGHT = {
     "steady_softmax": [softmax_by_hand, softmax_by_loop, softmax_by_logarithm, lambda z: torch.softmax(z, -1)],
     "sum_can": [can_by_cells, can_by_sets, can_by_counting, can_by_opinions, can_if(diagonal)],
     "meet_or_add": [meeting(), meeting(split=0.8), meeting(nearest_mean), meeting(by_gradient),
-                    put("control", 0, with_noise), two_by_two],
+                    put("control", 0, with_noise), two_by_two,
+                    put("control", 0, lambda t, p, *_: np.hstack([t, p, products(t, t)]))],
 }
 WRONG = {
     "head_parameters": [
@@ -260,6 +265,7 @@ WRONG = {
         (lambda t, i, h, o: (t + i + 1) * h * 2 + (h + 1) * o, "enters the first layer alone"),
         (lambda t, i, h, o: count_by_layers(t, i, 256, o), "256 hidden units"),
         (lambda t, i, h, o: t * h + h + h * h + h + h * o + o, "Only one of the two sides"),
+        (lambda t, i, h, o: (t * h + h) + (i * h + h) + (h * h + h) + (h * o + o), "a layer of its own"),
     ],
     "head_input": [
         (lambda *case: input_by_numpy(*case, order=(1, 0)), "modalities are swapped"),
@@ -284,6 +290,9 @@ WRONG = {
         (input_then(lambda x, draws, share: x * (draws < share) / (1 - share)), "wrong ones"),
         (input_then(lambda x, draws, share: x * (draws < share) / share), "as in PyTorch"),
         (input_silenced_first, "before they are normalised"),
+        (input_then(lambda x, draws, share: x * own_draws(x) / (1 - share)), "gives two answers"),
+        (lambda text, picture, *_: torch.cat([text, F.layer_norm(picture, picture.shape[1:])], 1), "text is joined"),
+        (lambda text, picture, *_: torch.cat([F.layer_norm(text, text.shape[1:]), picture], 1), "picture is joined"),
         (lambda text, picture, *_: torch.cat([text, picture], 0), "stopped with RuntimeError"),
     ],
     "steady_softmax": [
@@ -296,6 +305,7 @@ WRONG = {
         (lambda z: torch.exp(z) / torch.exp(z).sum(), "All posts together"),
         (lambda z: torch.log_softmax(z, -1), "logarithms"),
         (lambda z: (z == z.amax(-1, keepdim=True)).float(), "All goes to the largest"),
+        (softmax_less(lambda z: z.amax(0)), "same number off a whole row"),
         (softmax_less(lambda z: 0), "e to that power is more"),
         (softmax_less(lambda z: z.abs().amax(-1, keepdim=True)), "round to 0"),
         (softmax_less(lambda z: z.max()), "same number taken off both rows"),
@@ -319,6 +329,8 @@ WRONG = {
     "meet_or_add": [
         (put("products", 3, lambda t, p, q, x, y, learn, test: learn), '"products" came out as'),
         (put("control", 2, lambda t, p, q, x, y, learn, test: np.r_[learn, test]), '"control" came out as'),
+        (put("sum", 3, lambda t, p, q, x, y, learn, test: learn), '"sum" came out as'),
+        (put("sum", 3, lambda t, p, q, x, y, learn, test: np.r_[learn, test]), '"sum" came out as'),
         (put("sum", 0, lambda t, p, q, x, *_: t), "both sides of the same post"),
         (put("sum", 0, lambda t, p, q, x, *_: np.hstack([x, products(t, p)])), "no sum can solve"),
         (put("products", 0, lambda t, p, q, x, *_: np.hstack([t, p, t * p])), "Is every number"),
@@ -326,7 +338,8 @@ WRONG = {
         (put("control", 0, lambda t, p, *_: np.hstack([t, p, products(t, p)])), "controls nothing"),
         (put("control", 0, lambda t, p, q, *_: np.hstack([t, q, products(t, q)])), "lost more"),
         (put("control", 0, lambda t, p, *_: np.hstack([t, p])), "to the last digit"),
-        (put("control", 0, tiled), "repeat the two sides"),
+        (put("control", 0, tiled), "pays nothing"),
+        (put("control", 0, lambda t, p, q, *_: np.hstack([t, p, t * q])), "pays far less"),
         (lambda *case: {"linear": 0.5, "products": 0.9}, "Expected a dictionary"),
         (lambda *case: {"sum": 50, "products": 90, "control": 50}, "between 0 and 1"),
     ],

@@ -108,6 +108,14 @@ def falls_overlapping(picture, weights, patch):
     return falls
 
 
+def falls_own_mean(picture, weights, patch):
+    falls = np.zeros((picture.shape[0] // patch, picture.shape[1] // patch))
+    for i, j in np.ndindex(*falls.shape):
+        here = np.s_[i * patch:(i + 1) * patch, j * patch:(j + 1) * patch]
+        falls[i, j] = ((picture[here] - picture[here].mean()) * weights[here]).sum()
+    return falls
+
+
 def falls_not_yet(picture, weights, patch):
     return (picture * weights).sum() - falls_by_loop(picture, weights, patch)
 
@@ -182,6 +190,8 @@ WRONG = {
         (lambda n, k, s, p: (n + 2 * p) // s, "sticks out"),
         (lambda n, k, s, p: math.ceil((n + 2 * p - k) / s) + 1, "Rounded up"),
         (lambda n, k, s, p: (n + 2 * p - k) / s + 1, "half a place"),
+        (lambda n, k, s, p: round((n + 2 * p - k) / s) + 1, "half a step and more"),
+        (lambda n, k, s, p: (n - k) // s + 1 + 2 * p, "Each ring adds places"),
         (lambda n, k, s, p: n - k + 1, "Neither stride nor padding"),
         (lambda n, k, s, p: len(range(0, n + 2 * p, s)), "Every pixel"),
         (lambda n, k, s, p: len(range(0, n + 2 * p - k, s)), "one too early"),
@@ -193,6 +203,7 @@ WRONG = {
         (patches_mixed(2, 3, 4, 5, 1), "all of red first"),
         (patches_mixed(3, 2, 1, 4, 5), "down the columns"),
         (patches_mixed(2, 3, 1, 5, 4), "changed places."),
+        (lambda x, p: patches_by_loop(x.mT, p), "read both as a page"),
         (patches_split((0, 3, 5, 1, 2, 4)), "do not lie side by side"),
         (patches_split((0, 2, 4, 1, 3, 5)), "Height and width were split"),
         (lambda x, p: x.movedim(1, -1).reshape(len(x), -1, 3 * p * p), "colours stand together"),
@@ -207,6 +218,8 @@ WRONG = {
         (lambda *case: falls_by_loop(*case, cover=1), "cover with white"),
         (lambda *case: falls_by_loop(*case, cover=128), "cover with 128"),
         (lambda *case: falls_by_loop(*case, cover=case[0].mean()), "mean of the picture"),
+        (falls_own_mean, "its own mean"),
+        (lambda *case: falls_by_loop(*case) / (case[0] * case[1]).sum(), "share of the score before"),
         (falls_overlapping, "one pixel apart"),
         (lambda *case: falls_by_loop(*case) / case[2] ** 2, "mean over the pixels"),
         (lambda picture, weights, patch: falls_by_loop(0 * picture, weights, patch, sign=-2), "added up"),
@@ -229,6 +242,7 @@ WRONG = {
         (flawed(lambda g, t, a, b, c, d, e: {"swapped": (g, a, np.r_[b, c])}), "in which the table fits"),
         (flawed(lambda g, t, a, b, c, d, e: {"control": (g, a, np.r_[b, c])}), "independent"),
         (flawed(lambda g, t, a, b, c, d, e: {"control": (g, a, b)}), "table still tells"),
+        (lambda features, good, table: trap()(features, good, 1 - table), "good food on table 0"),
         (lambda *case: {"usual": 1.0, "swapped": 1.0}, "Expected a dictionary"),
         (lambda *case: {"usual": 98.0, "swapped": 10.0, "control": 97.0}, "between 0 and 1"),
         (lambda *case: {"usual": [1.0], "swapped": 0.1, "control": 0.9}, "one number"),

@@ -215,6 +215,12 @@ def order_by(fit=by_squares, split=by_text, mix=mixed, one_probe=False, names=("
     return experiment
 
 
+def with_equal_places(texts, moods, vectors, places):
+    """Makes the encoder blind to order, where the texts were to lose theirs."""
+    return {"written": order_by()(texts, moods, vectors, places)["written"],
+            "any_order": order_by()(texts, moods, vectors, np.ones(len(places)))["written"]}
+
+
 RIGHT = {
     "token_average": [average_at_once, average_by_loop, average_in_lists, average_by_shifting],
     "pad_batch": [pad_by_loop, pad_arrays, pad_tensors, pad_by_zip],
@@ -232,6 +238,8 @@ WRONG = {
          "[SEP] is still averaged in"),
         (lambda states, mask: torch.stack([text[:real.sum() - 1].mean(0) for text, real in zip(states, mask)]),
          "[CLS] is still averaged in"),
+        (lambda states, mask: torch.stack([torch.cat([text[1:real.sum() - 2], text[real.sum() - 1:real.sum()]]).mean(0)
+                                           for text, real in zip(states, mask)]), "the word before it is not"),
         (lambda states, mask: (states * mask[..., None])[:, 1:-1].sum(1) / mask[:, 1:-1].sum(1, keepdim=True),
          "has its [SEP] before that"),
         (lambda states, mask: states[:, 1:-1].mean(1), "first and the last column"),
@@ -261,9 +269,13 @@ WRONG = {
         (lambda texts, filler: pad_by_loop(texts, filler)[0], "Expected two tables"),
         (lambda texts, filler: pad_to(texts, filler, 20), "Expected the shape"),
         (pad_and_look, "calls a real token padding"),
+        (lambda texts, filler: pad_by_loop(sorted(texts, key=len), filler), "another order than before"),
+        (lambda texts, filler: (pad_tensors(texts, filler)[0], torch.tensor([len(text) for text in texts])),
+         "Both are tables"),
     ],
     "nearest_rows": [
         (lambda x, row, count: F.cosine_similarity(x, x[row:row + 1]).topk(count).indices, "itself comes first"),
+        (lambda x, row, count: F.cosine_similarity(x, x[row:row + 1]).argsort()[-count:], "nearest comes last here"),
         (lambda x, row, count: nearest_at_once(x, row, count)[:-1], "missing at the end"),
         (lambda x, row, count: F.cosine_similarity(x, x[row:row + 1]).argsort()[:count], "farthest"),
         (lambda x, row, count: nearest_at_once(x, row, count).flip(0), "wrong order"),
@@ -289,6 +301,7 @@ WRONG = {
         (order_by(write=mixed), "left as they are"),
         (order_by(test_too=False), '"any_order" came out'),
         (order_by(one_probe=True), "Let a new one learn"),
+        (with_equal_places, "Leave the encoder as it is"),
         (order_by(times=100), "between 0 and 1"),
         (lambda *case: 0.9, "got a float"),
         (lambda *case: {"written": 0.9}, "got one with 'written'"),

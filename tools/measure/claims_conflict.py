@@ -119,8 +119,8 @@ def notebook_07(seed: int, n: Size, *, posts: int = 4000, conflict: float = 0.5,
         adding = aligned(*sets, hidden=0, seed=seed, epochs=60, lr=0.02)[:2]
         told[name] = by_group(head_answers(*adding, as_given(test)))["contradict"]
     often = features("train", n(posts // 2), seed, conflict=0.5)
-    half, frequent = (by_group(head_answers(*aligned(sample, validation, hidden=hidden, **options)[:2],
-                                            test))["contradict"] for sample in (train_set[:len(often)], often))
+    half, frequent = (by_group(head_answers(*aligned(sample, validation, hidden=hidden, **options)[:2], test))
+                      for sample in (train_set[:len(often)], often))
     shares = {(state.text_kind, state.picture_level): state.share for state in post_table(0.2)}
     two_steps = torch.tensor([judge(phrases.KINDS[kind], LEVELS[level])[0] + 1
                               for kind, level in zip(read["text"].tolist(), read["image"].tolist())])
@@ -129,18 +129,28 @@ def notebook_07(seed: int, n: Size, *, posts: int = 4000, conflict: float = 0.5,
             table["both"]["contradict"] - max(table[name]["contradict"] for name in simple),
         "'opposite' texts: both ahead of them by more than 0.1":
             table["both"]["opposite"] - max(table[name]["opposite"] for name in simple) - 0.1,
-        "contradictions: always neutral is ahead of the three simple readers":
-            table["always neutral"]["contradict"] - max(table[name]["contradict"] for name in simple[1:]),
+        "contradictions: always neutral is ahead of both readers of one side":
+            table["always neutral"]["contradict"] - max(table[name]["contradict"] for name in simple[1:3]),
+        "and less than 0.1 behind the additive head":
+            table["always neutral"]["contradict"] - table["additive"]["contradict"] + 0.1,
+        "'opposite' texts: the picture alone within 0.1 of always neutral":
+            0.1 - abs(table["picture only"]["opposite"] - table["always neutral"]["opposite"]),
+        "both is ahead of always neutral in every group": min(
+            table["both"][name] - table["always neutral"][name] for name in GROUPS),
+        "on 'same' the picture alone is ahead of both": table["picture only"]["same"] - table["both"]["same"],
         "four times the posts help both on contradictions": gained["both"],
         "and help it more than the additive head": gained["both"] - gained["additive"],
-        "the lead over picture only is larger with conflict": complete - cleaned,
+        "the lead over picture only is more than twice as large with conflict": complete - 2 * cleaned,
         "each one-sided reader leans to its own side": min(
             won[f"{side} only"][side] - won["the rule"][side] for side in ("text", "picture")),
         "the additive head leans to the picture, beyond the rule": lean["additive"] - lean["the rule"] - 0.05,
+        "and so does both": lean["both"] - lean["the rule"] - 0.05,
+        "shipped less so than either": min(lean["additive"], lean["both"]) - lean["shipped"],
         "another dish: praise wins over a mildly bad picture": lead(praise, 2),
         "shipped: sarcasm read as negative, above 0.6": share("shipped", sarcasm, 0) - 0.6,
         "its mirror read as neutral, above 0.6": share("shipped", mirror, 1) - 0.6,
-        "there, both is ahead of the additive head": share("both", mirror, 1) - share("additive", mirror, 1),
+        "the additive head finds more than half of the sarcasm": share("additive", sarcasm, 0) - 0.5,
+        "on the mirror both is ahead of the additive head": share("both", mirror, 1) - share("additive", mirror, 1),
         "another dish: 'as it looks' and 'nothing like the photo', four times right": min(
             lead(row, label) for row, label in zip(four, (2, 0, 0, 2))),
         "every removal hurts on contradictions": min(lost),
@@ -152,12 +162,14 @@ def notebook_07(seed: int, n: Size, *, posts: int = 4000, conflict: float = 0.5,
         "more often still where the model is wrong": misread["text"][own].mean() - misread["text"].mean(),
         "two-sided texts are misread about as often as others, within 0.06": 0.06 - abs(
             misread["text"][two_sided].mean() - misread["text"][~two_sided].mean()),
-        "told kind and level, a sum without 'opposite' gets more contradictions right, by 0.1": (
-            told["without"] - told["with"] - 0.1),
+        "told kind and level, the additive head gets more contradictions right":
+            told["with"] - table["additive"]["contradict"],
+        "without 'opposite' in its training more still": told["without"] - told["with"],
         "the rarer a square in training, the wider its gap": -spearmanr(
             [shares[square] for square in squares], [distance[square] for square in squares],
             nan_policy="omit").statistic,
-        "as many posts with frequent contradictions help on these": frequent - half,
+        "as many posts with frequent contradictions help on these": frequent["contradict"] - half["contradict"],
+        "and agreeing posts, now rarer, pay": half["agree"] - frequent["agree"],
         "with the same posts, probes and rule make fewer mistakes than both": (
             accuracy(F.one_hot(two_steps, 3), truth) - accuracy(said_by["both"], truth)),
     }

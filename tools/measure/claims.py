@@ -17,11 +17,12 @@ from pathlib import Path
 
 import claims_conflict
 import claims_encoders
+import claims_meeting
 import claims_training
 
 from mmsa_utils.bars import progress
 
-GROUPS = {name[-2:]: function for part in (claims_encoders, claims_training, claims_conflict)
+GROUPS = {name[-2:]: function for part in (claims_encoders, claims_training, claims_conflict, claims_meeting)
           for name, function in vars(part).items() if name.startswith("notebook_")}
 
 # What was chosen by hand: an argument of the notebook's function, and three values, the notebook's own among them.
@@ -52,6 +53,7 @@ CHOICES: dict[str, dict[str, tuple]] = {
            "weight_decay": (0.0, 0.01, 0.1)},
     "08": {"references": (8, 32, 96), "posts": (200, 400, 800), "wanted": (0.96, 0.97, 0.975),
            "fresh": (300, 600, 1200)},
+    "09": {"posts": (2000, 3000, 6000), "epochs": (8, 12, 20), "lr": (5e-4, 1e-3, 2e-3)},
 }
 
 

@@ -51,7 +51,7 @@ def _relation(text, picture: int) -> str:
 
 @exercise("7.2")
 def slice_scores(answer: Any, rng: np.random.Generator) -> str:
-    """(predictions, labels, relations, each (n,), known: (labels, relations)) → {relation: (accuracy, the lazy one)}."""
+    """(predictions, labels, relations, each (n,), known: (labels, relations)) → {relation: (accuracy, lazy one)}."""
     cases = [_sliced(rng, absent) for absent in ("refer", "soft", None)]
     for case in cases:
         given, wanted = answer(*case), _scores()(*case)

@@ -30,14 +30,15 @@ class Gated(Fusion):
 
     def forward(self, sides: Mapping[str, Encoded]) -> Tensor:
         """Side → (batch, tokens, width), averaged over tokens; → (batch, 128)."""
-        says = [torch.tanh(self.says[name](normed(side.pooled)))
-                for name, side in zip(self.widths, self.chosen(sides))]
-        return (self.shares(sides) * torch.stack(says, 1)).sum(1)
+        vectors = [normed(side.pooled) for side in self.chosen(sides)]
+        says = [torch.tanh(self.says[name](vector)) for name, vector in zip(self.widths, vectors)]
+        return (self._shares(vectors, sides) * torch.stack(says, 1)).sum(1)
 
     def shares(self, sides: Mapping[str, Encoded]) -> Tensor:
         """How much of each number comes from which side: (batch, sides, 128), 1 in all over those that are there."""
-        chosen = self.chosen(sides)
-        gates = self.gates(torch.cat([normed(side.pooled) for side in chosen], -1))
-        there = torch.stack([present(side) for side in chosen], 1)
-        shut = gates.unflatten(-1, (len(chosen), self.width)).masked_fill(there == 0, -1e4)
-        return torch.softmax(shut, 1) * there
+        return self._shares([normed(side.pooled) for side in self.chosen(sides)], sides)
+
+    def _shares(self, vectors: list[Tensor], sides: Mapping[str, Encoded]) -> Tensor:
+        gates = self.gates(torch.cat(vectors, -1)).unflatten(-1, (len(vectors), self.width))
+        there = torch.stack([present(side) for side in self.chosen(sides)], 1)
+        return torch.softmax(gates.masked_fill(there == 0, -1e4), 1) * there

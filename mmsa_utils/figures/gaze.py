@@ -15,7 +15,7 @@ from ..posts.post import Post
 DARKEST = 0.35  # of the picture's light is left where nobody looks: what stands there can still be told
 
 
-def patch_rows(gaze: Any) -> np.ndarray:
+def on_grid(gaze: Any) -> np.ndarray:
     """Weights of patches in a line, (n * n,), row by row, as they lie on the picture: (n, n).
 
     Raises:
@@ -34,7 +34,7 @@ def patch_rows(gaze: Any) -> np.ndarray:
 
 def weight_on(gaze: Any, place: Place) -> float:
     """How much of a gaze (n * n,) lies on a dish; of a patch that only partly does, that part."""
-    weights = patch_rows(gaze)
+    weights = on_grid(gaze)
     edges = np.arange(len(weights) + 1) / len(weights)
 
     def covered(low: float, high: float) -> np.ndarray:
@@ -60,7 +60,7 @@ def light_up(image: Image.Image, gaze: Any, place: Place | None = None, pixels: 
         place: what is framed, white within black; None: nothing.
         pixels: width and height of what comes back.
     """
-    weights = patch_rows(gaze)
+    weights = on_grid(gaze)
     light = DARKEST + (1 - DARKEST) * np.sqrt(weights / max(weights.max(), 1e-12))
     veil = Image.fromarray((255 * (1 - light)).astype(np.uint8)).resize((pixels, pixels), Image.Resampling.NEAREST)
     lit = image.convert("RGB").resize((pixels, pixels), Image.Resampling.NEAREST)

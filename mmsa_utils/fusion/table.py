@@ -13,6 +13,7 @@ from .gated import Gated
 from .lowrank import LowRank
 from .tensor import TensorFusion
 
+#: Name → fusion.
 FUSIONS: dict[str, type[Fusion]] = {
     "additive": Additive, "concat": Concat, "gated": Gated, "lowrank": LowRank, "tensor": TensorFusion,
     "attention": Attention, "bottleneck": Bottleneck}

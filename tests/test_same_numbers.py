@@ -23,9 +23,10 @@ from mmsa_utils.encoders.base import Encoded
 from mmsa_utils.encoders.table import ENCODERS, load_encoder, load_image_encoder, load_text_encoder
 from mmsa_utils.explorers.conflict import conflict_explorer
 from mmsa_utils.explorers.fusion import fusion_explorer
+from mmsa_utils.explorers.gaze import gaze_explorer
 from mmsa_utils.explorers.posts import post_explorer
 from mmsa_utils.fusion.concat import Concat
-from mmsa_utils.learning import correction
+from mmsa_utils.learning import correction, metrics
 from mmsa_utils.learning.alignment import align, head_answers
 from mmsa_utils.learning.batches import make_loader
 from mmsa_utils.learning.evaluation import answers
@@ -40,6 +41,8 @@ from mmsa_utils.posts.food import FoodPosts, burger_example, make_post
 from mmsa_utils.posts.noise import SyntheticDataset
 from mmsa_utils.posts.own import load_posts
 from mmsa_utils.posts.parts import three_parts
+from mmsa_utils.posts.places import PlacePosts
+from mmsa_utils.posts.post import BINARY_LABELS
 from mmsa_utils.reading.reader import Reader
 from mmsa_utils.seeds import seeded
 
@@ -112,6 +115,7 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
     "seeds": [in_seeded],
     "posts.food": [lambda: FoodPosts(3)[2].text, lambda: make_post("same", 1, seed=4).text,
                    lambda: np.asarray(burger_example().image)],
+    "posts.places": [lambda: PlacePosts(3)[2].text, lambda: np.asarray(PlacePosts(2)[1].image)],
     "posts.camera": [lambda: np.asarray(photo_example())],
     "posts.parts": [lambda: own_parts()],
     "posts.noise": [lambda: np.asarray(SyntheticDataset(3)[1].image)],
@@ -131,6 +135,7 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
                           lambda: shuffled(cached(), seed=3).labels],
     "learning.alignment": [aligned],
     "learning.training": [trained],
+    "learning.metrics": [lambda: metrics.over_posts_and_seeds(np.eye(5, dtype=bool))],
     "learning.correction": [lambda: correction.correction_phase(seeds=1, n_train=40, n_test=20,
                                                                 show_progress=False)[0]["after"]],
     "reading.reader": [lambda: Reader(mini(), 4).read("A soup.", food()[0].image).text],
@@ -138,6 +143,8 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
     "exercises.posts": [lambda: repr(checks.peeking(lambda shared, seed: {}))],
     "exercises.picture": [lambda: repr(checks.map_size(lambda *sizes: 1))],
     "explorers.posts": [lambda: post_explorer() and None],
+    "explorers.gaze": [lambda: gaze_explorer(MultimodalSentimentModel(
+        classes=BINARY_LABELS, fusion="attention", frozen=True)) and None],
     "explorers.conflict": [lambda: conflict_explorer(load_model()) and None],
     "explorers.fusion": [lambda: fusion_explorer() and None],
     "apps.evaluate": [lambda: command("evaluate", "--posts", "20")],

@@ -189,7 +189,7 @@ def over_posts_and_seeds(right: np.ndarray, draws: int = 2000, seed: int = 0) ->
     rng = np.random.default_rng(seed)
     seeds, posts = right.shape
     counts = [rng.multinomial(n, np.full(n, 1 / n), size=draws) / n for n in (seeds, posts)]
-    means = np.einsum("ds,sp,dp->d", counts[0], right.astype(float), counts[1], optimize=True)
+    means = np.einsum("ds,sp,dp->d", counts[0], right.astype(float), counts[1], optimize=True).clip(0, 1)  # rounding
     low, high = np.quantile(means, (0.025, 0.975))
     return {"mean": float(right.mean()), "low": float(low), "high": float(high)}
 

@@ -188,8 +188,8 @@ def over_posts_and_seeds(right: np.ndarray, draws: int = 2000, seed: int = 0) ->
         raise ValueError(f"the answers have the shape {right.shape}: expected (seeds, posts), at least one of each.")
     rng = np.random.default_rng(seed)
     seeds, posts = right.shape
-    counts = [rng.multinomial(n, np.full(n, 1 / n), size=draws) / n for n in (seeds, posts)]
-    means = np.einsum("ds,sp,dp->d", counts[0], right.astype(float), counts[1], optimize=True).clip(0, 1)  # rounding
+    counts = [rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(float) for n in (seeds, posts)]
+    means = np.einsum("ds,sp,dp->d", counts[0], right.astype(float), counts[1], optimize=True) / right.size
     low, high = np.quantile(means, (0.025, 0.975))
     return {"mean": float(right.mean()), "low": float(low), "high": float(high)}
 

@@ -7,7 +7,6 @@ the parts and not their places. As in `food`, the best that any reader can do is
 from __future__ import annotations
 
 import itertools
-import zlib
 from dataclasses import replace
 from typing import NamedTuple, overload
 
@@ -142,7 +141,7 @@ class PlacePosts(Dataset):
             chosen = [str(dish) for dish in rng.permutation(self._menu)[:self.dishes]]
             if self.split == "unseen" or len(chosen) == 1:
                 return chosen
-            if _bucket(" ".join(sorted(chosen))) == self.split:
+            if split_of(" ".join(chosen)) == self.split:
                 return chosen
 
     def _text(self, kind: str, table: list[str], feeling: int, rng: np.random.Generator) -> str:
@@ -247,12 +246,6 @@ def ceiling(dishes: int = 4, modalities: str = "both", label_noise: float = 0.0)
     else:
         raise ValueError(f'modalities is {modalities!r}, expected "text", "image", "parts", "additive" or "both".')
     return best * (1 - label_noise) + (1 - best) * label_noise
-
-
-def _bucket(words: str) -> str:
-    """The split that a set of dishes belongs to, as `split_of` deals out texts."""
-    bucket = zlib.crc32(words.encode()) % 10
-    return "train" if bucket < 6 else "validation" if bucket < 8 else "test"
 
 
 def _pick(rng: np.random.Generator, words: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""A zip with a table and its pictures, read in its place: nothing is unpacked onto the disk."""
+"""A zip with a table, its pictures and recordings, read in its place: nothing is unpacked onto the disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from .pictures import picture_from_bytes
 
-MAX_MEMBER = 100 * 2**20  # bytes of one picture in a zip
+MAX_MEMBER = 100 * 2**20  # bytes of one picture or recording in a zip
 MAX_TABLE = 500 * 2**20
 
 

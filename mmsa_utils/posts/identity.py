@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from ..checksums import sha256
 from .food import FoodPosts
-from .likeness import PICTURE_BYTES, TEXT_BYTES, Digests, picture_digest, same_among, text_digest
+from .likeness import (
+    PICTURE_BYTES,
+    TEXT_BYTES,
+    VOICE_BYTES,
+    Digests,
+    picture_digest,
+    same_among,
+    text_digest,
+    voice_digest,
+)
 from .noise import SyntheticDataset
 from .own import FilePosts
 from .places import PlacePosts
 from .post import Post, Posts
+from .sound import Sound
+from .sources import Stored, sound_of
+from .spoken import SpokenPosts
 
 
 def digests_of(posts: Posts) -> Digests:
-    """The digests of posts. Each picture is opened once, unless it has been before."""
+    """The digests of posts. Each picture and recording is opened once, unless it has been before."""
     if isinstance(posts, FilePosts) and posts.digests is not None:
-        texts: Sequence[str | None] = [text for text, _, _ in posts.rows]
-        pictures = posts.digests
+        texts = _stacked([None if row.text is None else text_digest(row.text) for row in posts.rows], TEXT_BYTES)
+        pictures, voices = posts.digests["image"], posts.digests.get("voice")
     else:
-        rows, texts = [], []
+        found: list[list[np.ndarray | None]] = [[], [], []]
         for post in _each(posts):
-            texts.append(post.text)
-            rows.append(np.zeros(PICTURE_BYTES, np.uint8) if post.image is None else picture_digest(
-                post.image.convert("RGB")))
-        pictures = np.stack(rows) if rows else np.zeros((0, PICTURE_BYTES), np.uint8)
-    return Digests(np.stack([np.zeros(TEXT_BYTES, np.uint8) if text is None else text_digest(text) for text in texts])
-                   if texts else np.zeros((0, TEXT_BYTES), np.uint8), pictures)
+            found[0].append(None if post.text is None else text_digest(post.text))
+            found[1].append(None if post.image is None else picture_digest(post.image.convert("RGB")))
+            found[2].append(None if post.voice is None else voice_digest(post.voice))
+        texts, pictures, voices = (_stacked(rows, width) for rows, width in zip(
+            found, (TEXT_BYTES, PICTURE_BYTES, VOICE_BYTES)))
+    return Digests(texts, pictures, voices) if voices is not None and voices.any() else Digests(texts, pictures)
+
+
+def _stacked(rows: list[np.ndarray | None], width: int) -> np.ndarray:
+    """(posts, width), zeros where there is none."""
+    return np.stack([np.zeros(width, np.uint8) if row is None else row for row in rows] or [
+        np.zeros(width, np.uint8)])[:len(rows)]
 
 
 def _each(posts: Posts) -> Iterator[Post]:
@@ -38,7 +57,8 @@ def _each(posts: Posts) -> Iterator[Post]:
 
 
 def seen(posts: Posts, digests: Digests) -> dict[str, int]:
-    """How many posts are among those that the digests are of: with text and picture, with their text, their picture.
+    """How many posts are among those that the digests are of: with text and picture, with their text, their picture;
+    and with their voice, where those had any.
 
     A text counts as the same in any case and white space, a picture saved anew too. A post of which the text is one
     known post's and the picture another's counts for both, and not as a whole.
@@ -56,26 +76,23 @@ def seen(posts: Posts, digests: Digests) -> dict[str, int]:
         found["text"] += bool(texts)
         found["picture"] += bool(len(pictures))
         found["text and picture"] += not set(texts).isdisjoint(with_picture[pictures].tolist())
+    if len(digests.voices):
+        heard = {row.tobytes() for row in digests.voices if row.any()}
+        found["voice"] = sum(row.tobytes() in heard for row in own.voices)
     return found
 
 
 def identity(posts: Posts) -> str:
     """A checksum that tells posts from others: of generated ones' settings, of all others' content."""
     found = hashlib.sha256()
-    if type(posts) in (FoodPosts, PlacePosts, SyntheticDataset):
+    if type(posts) in (FoodPosts, PlacePosts, SpokenPosts, SyntheticDataset):
         found.update(repr((type(posts).__name__, sorted((name, repr(value)) for name, value in vars(posts).items()))
                           ).encode())
     elif type(posts) is FilePosts:
-        sums: dict[object, str] = {}  # a picture of many posts is read once
-        for text, picture, label in posts.rows:
-            if not isinstance(picture, Path):
-                opened = picture.open()
-                content = hashlib.sha256(repr(opened.size).encode() + opened.tobytes()).hexdigest()
-            elif picture not in sums:
-                content = sums[picture] = sha256(picture)
-            else:
-                content = sums[picture]
-            found.update(repr((text, label, content)).encode())
+        sums: dict[Path, str] = {}  # a file of many posts is read once
+        for row in posts.rows:
+            heard = () if row.voice is None else (_content("voice", row.voice, sums),)
+            found.update(repr((row.text, row.label, _content("image", row.image, sums), *heard)).encode())
         found.update(repr(posts.classes).encode())
     else:
         for post in _each(posts):
@@ -84,4 +101,22 @@ def identity(posts: Posts) -> str:
                                image and (image.mode, image.size))).encode())
             if image is not None:
                 found.update(image.tobytes())
+            if post.voice is not None:
+                found.update(repr((post.voice.rate, post.voice.samples.shape)).encode() + post.voice.samples.tobytes())
     return found.hexdigest()[:32]
+
+
+def _content(side: str, stored: Stored | None, sums: dict[Path, str]) -> str | None:
+    """A checksum of a picture or recording; of a file's bytes, so that it need not be opened."""
+    if isinstance(stored, Path):
+        if stored not in sums:
+            sums[stored] = sha256(stored)
+        return sums[stored]
+    opened: Image.Image | Sound | None = None
+    if stored is not None:
+        opened = stored.open() if side == "image" else sound_of(stored)
+    if opened is None:
+        return None
+    if isinstance(opened, Sound):
+        return hashlib.sha256(repr(opened.rate).encode() + opened.samples.tobytes()).hexdigest()
+    return hashlib.sha256(repr(opened.size).encode() + opened.tobytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Which posts are alike? Digests of texts and pictures: a picture saved anew has nearly the same one.
+"""Which posts are alike? Digests of texts, pictures and voices: a picture saved anew has nearly the same one.
 
 A picture's digest holds a checksum of its pixels, the mean colours of its four quarters, how busy it is, and in which
 of 16 x 14 places it grows brighter or darker, and where it does so clearly. No picture can be made of it again.
@@ -14,8 +14,9 @@ import numpy as np
 from PIL import Image
 
 from .labels import plain
+from .sound import Sound
 
-TEXT_BYTES = 8
+TEXT_BYTES = VOICE_BYTES = 8
 _SUM, _ACROSS, _DOWN = 8, 16, 14  # bytes; places: as many as fill whole words with bits
 _SLIGHT, _CLEAR = 1, 5  # of brightness between two places: a smaller difference is none, a larger one outlasts saving
 _COLOURS = slice(_SUM, _SUM + 12)
@@ -26,10 +27,11 @@ _COLOUR_SHIFT, _SHARE = 4, 0.1  # how far the same picture comes to differ by be
 
 
 class Digests(NamedTuple):
-    """What is kept of posts to know them again: of text and picture each a row, zeros where a side is missing."""
+    """What is kept of posts to know them again: of each side a row, zeros where it is missing."""
 
     texts: np.ndarray  # (posts, TEXT_BYTES) uint8
     pictures: np.ndarray  # (posts, PICTURE_BYTES) uint8
+    voices: np.ndarray = np.zeros((0, VOICE_BYTES), np.uint8)  # (posts, VOICE_BYTES); no rows: no post has a voice
 
 
 def text_digest(text: str) -> np.ndarray:
@@ -49,6 +51,12 @@ def picture_digest(image: Image.Image) -> np.ndarray:
     steps = np.stack([np.diff(cells, axis=1)[:-1], np.diff(cells, axis=0)[:, :-1]])
     digest[_MARKS:] = np.packbits(np.stack([steps > _SLIGHT, steps < -_SLIGHT, abs(steps) > _CLEAR]))
     return digest
+
+
+def voice_digest(sound: Sound) -> np.ndarray:
+    """(VOICE_BYTES,) uint8 of a recording, the same for any file that holds its samples without loss."""
+    samples = np.round(np.asarray(sound.samples) * 32767).astype("<i2")
+    return np.frombuffer(hashlib.sha256(repr(sound.rate).encode() + samples.tobytes()).digest()[:VOICE_BYTES], np.uint8)
 
 
 def same_picture(one: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from .identity import digests_of
 from .likeness import picture_kinds
 from .own import FilePosts
+from .post import listed
 
 NAMES = ("train", "validation", "test")
 _SHARES = np.array([0.7, 0.15, 0.15])
@@ -22,15 +24,16 @@ class Parts(NamedTuple):
     train: FilePosts
     validation: FilePosts
     test: FilePosts
-    alike: dict[str, int]  # how many posts have a text or a picture that another one has
+    alike: dict[str, int]  # how many posts have a text, a picture or a voice that another one has
     remarks: list[str]
 
 
 def three_parts(posts: FilePosts, seed: int = 0) -> Parts:
     """70 % of the posts for training, 15 % for validation and 15 % for the test, each class by itself as far as can be.
 
-    Posts with the same text or the same picture (saved anew too) stay in one part, and so do those that hang together
-    through others. None of the pictures is held in memory: photos take some 40 MB each.
+    Posts with the same text, the same picture (saved anew too) or the same recording stay in one part, and so do those
+    that hang together through others. Two that lack a side are not alike by that. None of the pictures is held in
+    memory: photos take some 40 MB each.
 
     Raises:
         ValueError: for fewer than ten posts, for one class alone, and where too many posts hang together.
@@ -43,24 +46,39 @@ def three_parts(posts: FilePosts, seed: int = 0) -> Parts:
         raise ValueError(f"all {len(posts)} posts are {there[0]}: a model can only learn to tell classes apart. Add "
                          f"posts that are {' or '.join(name for name in counts if name != there[0])}.")
     digests = digests_of(posts)
-    texts = np.unique(digests.texts, axis=0, return_inverse=True)[1].reshape(-1)
-    pictures = picture_kinds(digests.pictures)
-    groups = _together(texts, pictures)
+    kinds = {"text": _kinds(digests.texts, _equal), "picture": _kinds(digests.pictures, picture_kinds)}
+    if len(digests.voices):
+        kinds["voice"] = _kinds(digests.voices, _equal)
+    groups = _together(*kinds.values())
     largest, number = Counter(groups.tolist()).most_common(1)[0]
     if number > _LARGEST * len(posts):
-        raise ValueError(_one_heap(posts, texts, pictures, number))
-    labels = np.array([label for _, _, label in posts.rows])
+        raise ValueError(_one_heap(posts, kinds, number))
+    labels = np.array([row.label for row in posts.rows])
     where = _dealt(groups, labels, len(posts.classes), seed)
     parts = [posts.part(np.flatnonzero(where == part)) for part in range(3)]
+    alike = {f"{what}s": _shared(found) for what, found in kinds.items()}
+    some, own = listed(list(alike), "or"), listed(list(alike), "and")
     held = {name: len(part) for name, part in zip(NAMES, parts)}
     if not all(held.values()):
         raise ValueError(f"{len(posts)} posts hang together in {len(set(groups.tolist()))} groups, since they share "
-                         "texts or pictures: too few for three parts. Add posts with texts and pictures of their own.")
+                         f"{some}: too few for three parts. Add posts with {own} of their own.")
     if np.count_nonzero(list(parts[0].counts().values())) < 2:
-        raise ValueError("the posts hang together so that only one class is left for training, since they share texts "
-                         "or pictures: add posts with texts and pictures of their own.")
-    alike = {"texts": _shared(texts), "pictures": _shared(pictures)}
+        raise ValueError("the posts hang together so that only one class is left for training, since they share "
+                         f"{some}: add posts with {own} of their own.")
     return Parts(parts[0], parts[1], parts[2], alike, _remarks(parts, alike, there))
+
+
+def _kinds(digests: np.ndarray, kinds_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Digests (posts, bytes) → a number for each, equal for those that are alike; a missing side has one of its own."""
+    there = digests.any(1)
+    kinds = -1 - np.arange(len(digests))
+    kinds[there] = kinds_of(digests[there])
+    return kinds
+
+
+def _equal(digests: np.ndarray) -> np.ndarray:
+    """Digests (posts, bytes) → a number for each, equal for equal ones."""
+    return np.unique(digests, axis=0, return_inverse=True)[1].reshape(-1)
 
 
 def _together(*keys: np.ndarray) -> np.ndarray:
@@ -113,7 +131,8 @@ def _remarks(parts: list[FilePosts], alike: dict[str, int], there: list[str]) ->
         said.append(f"no post of the table is {' or '.join(absent)}: the model has an answer that it never learns"
                     + (" (--binary makes one for negative and positive alone)." if absent == ["neutral"] else "."))
     if any(alike.values()):
-        said.append(f"{alike['texts']} posts have a text that another one has, {alike['pictures']} a picture: such "
+        others = ", ".join(f"{count} a {what[:-1]}" for what, count in alike.items() if what != "texts")
+        said.append(f"{alike['texts']} posts have a text that another one has, {others}: such "
                     "posts stay together in one part, so that none is known from another.")
     for name, part in zip(NAMES, parts):
         missing = [label for label in there if not part.counts()[label]]
@@ -123,16 +142,20 @@ def _remarks(parts: list[FilePosts], alike: dict[str, int], there: list[str]) ->
     return said
 
 
-def _one_heap(posts: FilePosts, texts: np.ndarray, pictures: np.ndarray, number: int) -> str:
+def _one_heap(posts: FilePosts, kinds: dict[str, np.ndarray], number: int) -> str:
     """What to say where nearly all posts share something."""
     reasons = []
-    for keys, what in ((texts, "text"), (pictures, "picture")):
+    for what, keys in kinds.items():
         values, first, counts = np.unique(keys, return_index=True, return_counts=True)
         at = int(counts.argmax())
         row = posts.rows[int(first[at])]
         if counts[at] > 1:
-            shown = repr(row[0][:40]) if what == "text" else str(row[1]).replace("\\", "/").rsplit("/", 1)[-1][:60]
+            stored = row.voice if what == "voice" else row.image
+            shown = repr((row.text or "")[:40]) if what == "text" else str(stored).replace("\\", "/").rsplit(
+                "/", 1)[-1][:60]
             reasons.append(f"the {what} {shown} stands in {counts[at]}")
-    return (f"{number} of {len(posts)} posts hang together, since they share a text or a picture with one another "
+    shared = listed([f"a {what}" for what in kinds], "or")
+    return (f"{number} of {len(posts)} posts hang together, since they share {shared} with one another "
             f"({' and '.join(reasons)}): posts of a test would be known from training, and the figures would say "
-            "nothing. Keep one post of each text and picture, or add posts with their own.")
+            f"nothing. Keep one post of each {listed(list(kinds), 'and')}, or add posts with their own.")
+

@@ -1,4 +1,4 @@
-"""What stands where a picture is to be named: the file it means, or what is amiss and what to do."""
+"""What stands where a picture or a recording is to be named: the file it means, or what is amiss and what to do."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from urllib.parse import unquote
 
 from .labels import is_missing
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic")
+#: What is named → how the names of such files end.
+ENDINGS = {"picture": (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic"),
+           "recording": (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".webm")}
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/+[^/]|//[^/]", re.IGNORECASE)  # C:/ is a drive
 _DOMAIN = re.compile(r"(www\.|([\w-]+\.)+(com|org|net|io|co|ly|me|de|uk)/)", re.IGNORECASE)  # without its https://
-_BASE64 = re.compile(r"(?:b['\"])?(iVBOR|/9j/|R0lGOD|UklGR|Qk[0-9A-Za-z])[A-Za-z0-9+/=\s]{80,}")  # how pictures begin
+# How pictures and recordings begin.
+_BASE64 = re.compile(r"(?:b['\"])?(iVBOR|/9j/|R0lGOD|UklGR|Qk[0-9A-Za-z]|SUQz|T2dnUw|ZkxhQ)[A-Za-z0-9+/=\s]{80,}")
 
 
 def is_file(path: Path) -> bool:
@@ -33,52 +36,58 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def check_name(name: str) -> None:
-    """Raise ValueError for what can be no name of a file: nothing, a web address, a picture written as text."""
+def check_name(name: str, what: str = "picture") -> None:
+    """Raise ValueError for what can be no name of a file: nothing, a web address, a picture written as text.
+
+    Args:
+        what: that is to be named: one of `ENDINGS`.
+    """
     if is_missing(name):
         shown = f" ({name.strip()})" if name.strip() else ""
-        raise ValueError(f"no picture is named{shown}: expected the path of one.")
+        raise ValueError(f"no {what} is named{shown}: expected the path of one.")
     if name.lstrip()[:5].lower() == "data:" or _BASE64.match(name.lstrip()):
-        raise ValueError(f"the picture is written as text (base64: {name.strip()[:30]}...): decode it into a file, and "
+        raise ValueError(f"the {what} is written as text (base64: {name.strip()[:30]}...): decode it into a file, and "
                          "name the file.")
     if name.lstrip().startswith(("<PIL.", "{'bytes'", "{\"bytes\"", "[[[")):
-        raise ValueError(f"the picture is what Python shows of one ({name.strip()[:30]}...): save the picture as a "
+        raise ValueError(f"the {what} is what Python shows of one ({name.strip()[:30]}...): save the {what} as a "
                          "file, and name the file.")
     if name.lstrip()[:7].lower() == "file://":
         raise ValueError(f"{name.strip()[:200]} is a file's address: name the file by its path, without file://.")
     if _ADDRESS.match(name.lstrip()):
-        raise _address(name)
+        raise _address(name, what)
 
 
-def _address(name: str) -> ValueError:
-    return ValueError(f"{name.strip()[:200]} is an address on the web: download the picture and name the file.")
+def _address(name: str, what: str) -> ValueError:
+    return ValueError(f"{name.strip()[:200]} is an address on the web: download the {what} and name the file.")
 
 
-def missing_file(path: Path, name: str = "") -> Exception:
-    """The error for a picture's path where there is no file: what lies there instead, or which one is meant.
+def missing_file(path: Path, name: str = "", what: str = "picture") -> Exception:
+    """The error for the path of a picture (or recording) where there is no file: what lies there instead, or which
+    one is meant.
 
     Args:
         name: as it was given, if that was not the path itself.
+        what: that is named: one of `ENDINGS`.
     """
     name = name or str(path)
     try:
-        check_name(name)
+        check_name(name, what)
     except ValueError as error:
         return error
     if _DOMAIN.match(name.lstrip()):
-        return _address(name)
+        return _address(name, what)
     parts = [part.strip(" []'\"") for part in re.split(r"[;,|\s]+", name)]
-    if sum(part.lower().endswith(SUFFIXES) for part in parts) > 1:
-        return ValueError(f"{name[:200]} names {len(parts)} pictures: a post has one. Write a row for each, or name "
+    if sum(part.lower().endswith(ENDINGS[what]) for part in parts) > 1:
+        return ValueError(f"{name[:200]} names {len(parts)} {what}s: a post has one. Write a row for each, or name "
                           "the one that counts.")
-    shown = f"there is no picture file {str(path)[:300]}" + ("..." if len(str(path)) > 300 else "")
+    shown = f"there is no {what} file {str(path)[:300]}" + ("..." if len(str(path)) > 300 else "")
     if _exists(path) and path.is_dir():
-        return FileNotFoundError(f"{shown}, it is a folder: name a picture in it.")
+        return FileNotFoundError(f"{shown}, it is a folder: name a {what} in it.")
     for parent in path.parents:
         if parent.suffix.lower() in (".zip", ".tar", ".gz", ".rar", ".7z") and _exists(parent) and parent.is_file():
             return FileNotFoundError(f"{shown}: {parent.name} is an archive. Unpack it beside the table; or put the "
-                                     "table into a zip with its pictures, and name that.")
-    meant = meant_instead(path)
+                                     f"table into a zip with its {what}s, and name that.")
+    meant = meant_instead(path, what)
     if meant is not None:
         other = meant.name if meant.parent == path.parent else meant
         return FileNotFoundError(f"{shown}, but there is {other}: write the name as it is, upper and lower case "
@@ -87,17 +96,17 @@ def missing_file(path: Path, name: str = "") -> Exception:
         return FileNotFoundError(f"{shown}, it is a pipe or a device: check the path.")
     if "\\" in str(path) or PureWindowsPath(str(path)).drive:
         return FileNotFoundError(f"{shown}: check the path. It is written as on Windows; everywhere understood is "
-                                 "folder/picture.jpg.")
+                                 f"folder/{what}{ENDINGS[what][0]}.")
     return FileNotFoundError(f"{shown}: check the path.")
 
 
-def meant_instead(path: Path) -> Path | None:
+def meant_instead(path: Path, what: str = "picture") -> Path | None:
     """What a name means that differs in case, accents' spelling, %20 or a missing ending, or of which a folder's name
     does; None for nothing.
     """
     try:
         there_is = path.parent == path or path.parent.is_dir()
-        folder = path.parent if there_is else meant_instead(path.parent)
+        folder = path.parent if there_is else meant_instead(path.parent, what)
         there = {} if folder is None else _listed(folder, os.stat(folder).st_mtime_ns)
     except (OSError, ValueError):
         return None
@@ -108,7 +117,7 @@ def meant_instead(path: Path) -> Path | None:
     wanted = fold(path.name)
     stem, ending = os.path.splitext(wanted)
     for like in (wanted, *(stem + other for other in (".jpg", ".jpeg") if ending in (".jpg", ".jpeg")),
-                 *(wanted + other for other in SUFFIXES)):
+                 *(wanted + other for other in ENDINGS[what])):
         if there.get(like, path.name) != path.name:
             return folder / there[like]
     return None
@@ -132,29 +141,30 @@ def _exists(path: Path) -> bool:
         return False
 
 
-def place_of(name: str, folder: Path, anywhere: bool = False) -> Path:
-    """The path of a picture that a table names.
+def place_of(name: str, folder: Path, anywhere: bool = False, what: str = "picture") -> Path:
+    """The path of a picture or recording that a table names.
 
     Args:
         name: as the table has it, relative to `folder`; with the slashes of this machine, or of Windows.
         anywhere: allow paths that lead out of the folder.
+        what: that is named: one of `ENDINGS`.
 
     Raises:
         ValueError: if it is no name of a file, or leads out of the folder.
         FileNotFoundError: if there is no such file.
     """
-    check_name(name)
+    check_name(name, what)
     if len(name) > 1000:
-        raise ValueError(f"the picture's path has {len(name)} characters: expected one relative to the table.")
+        raise ValueError(f"the {what}'s path has {len(name)} characters: expected one relative to the table.")
     name = name.strip()
     if "\\" in name and os.sep == "/" and not _exists(folder / name):
         name = name.replace("\\", "/")
     if not (anywhere or _is_within(name, folder)):
-        raise ValueError(f"the picture {name[:200]} may lie outside of the table's folder: name it relative to the "
+        raise ValueError(f"the {what} {name[:200]} may lie outside of the table's folder: name it relative to the "
                          "table, or allow any path with anywhere=True (--anywhere).")
     path = folder / name
     if not is_file(path):
-        raise missing_file(path, name)
+        raise missing_file(path, name, what)
     return path
 
 

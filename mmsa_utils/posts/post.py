@@ -1,16 +1,22 @@
-"""A post: what somebody wrote, the picture beside it, and the mood of both."""
+"""A post: what somebody wrote, the picture beside it, what was said to it, and the mood of it all."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image
 
+if TYPE_CHECKING:
+    from .sound import Sound
+
 #: What a post may have, in the order in which it is always named, encoded and joined. A side is a field of `Post`.
-SIDES = ("text", "image")
+SIDES = ("text", "image", "voice")
 #: What they are called where people read: in results, cards and sentences.
-SUBJECTS = {"text": "text", "image": "picture"}
+SUBJECTS = {"text": "text", "image": "picture", "voice": "voice"}
+#: The same of many posts.
+MANY = {"text": "texts", "image": "pictures", "voice": "voices"}
 #: The three moods; a label is an index into them.
 LABELS = ("negative", "neutral", "positive")
 #: The two moods of `binary=True`, which leaves the neutral posts out.
@@ -19,7 +25,7 @@ BINARY_LABELS = ("negative", "positive")
 
 @dataclass(frozen=True)
 class Post:
-    """One post. Only the first three fields are known for a reader's own posts; a side that is missing is None."""
+    """One post. Of a reader's own, only its sides and its label are known; a side that is missing is None."""
 
     text: str | None
     image: Image.Image | None
@@ -31,6 +37,9 @@ class Post:
     reason: str = ""  # the rule that gave the label, in words
     two_sided: bool = False  # whether the text says two things, of which the order of its words tells which counts
     places: tuple[Any, ...] = ()  # what stands where on a picture of several dishes: see places.Place
+    voice: Sound | None = None  # what was said
+    tone: Any = 0  # what the voice feels: one of spoken.TONES
+    speaker: str = ""
 
 
 class Posts(Protocol):
@@ -43,6 +52,11 @@ class Posts(Protocol):
     def __getitem__(self, index: int, /) -> Post:
         """The post at a place, from 0."""
         ...
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """ "text, picture and voice"."""
+    return f" {last} ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def is_blank(text: str) -> bool:

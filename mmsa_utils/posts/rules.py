@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,11 +104,41 @@ def post_table(conflict: float = 0.2, binary: bool = False) -> list[State]:
     groups = np.where(np.isin(relations, list(parts)), relations, "other")
     wanted = [(groups == name, part) for name, part in {**parts, "other": 1 - sum(parts.values())}.items()]
     wanted += [(valences == v, 1 / len(np.unique(valences))) for v in np.unique(valences)]
+    shares = rake(shares, wanted)
+    return [State(kind, level, valence, relation, float(share))
+            for (kind, level, valence, relation, _), share in zip(states, shares) if share > 0]
+
+
+def rake(shares: np.ndarray, wanted: Sequence[tuple[np.ndarray, float]]) -> np.ndarray:
+    """Shares (states,) moved as little as can be, so that each chosen part (a mask) has the sum that is wanted of it.
+
+    Iterative proportional fitting (Deming and Stephan 1940).
+    """
+    shares = shares.copy()
     for _ in range(1000):
         for chosen, share in wanted:
             shares[chosen] *= share / max(shares[chosen].sum(), 1e-300)
-    return [State(kind, level, valence, relation, float(share))
-            for (kind, level, valence, relation, _), share in zip(states, shares) if share > 0]
+    return shares
+
+
+def answer_table(valences: Sequence[int], shares: Sequence[float], label_noise: float) -> np.ndarray:
+    """How frequent each state is with each label (states, classes), of which a share was replaced by another one."""
+    classes = sorted(set(valences))
+    return np.array([[share * (1 - label_noise if valence == v else label_noise / (len(classes) - 1)) for v in classes]
+                     for valence, share in zip(valences, shares)])
+
+
+def best_answers(readings: Sequence[Hashable], joint: np.ndarray) -> float:
+    """The best accuracy of who knows this reading of each state alone: he gives its most frequent label.
+
+    Args:
+        readings: of each state; states that read alike cannot be told apart.
+        joint: (states, classes), see `answer_table`.
+    """
+    told_apart: dict[Hashable, np.ndarray] = {}
+    for reading, row in zip(readings, joint):
+        told_apart[reading] = told_apart.get(reading, 0) + row
+    return float(sum(row.max() for row in told_apart.values()))
 
 
 def ceiling(table: list[State], modalities: str = "both", label_noise: float = 0.0,
@@ -128,13 +158,11 @@ def ceiling(table: list[State], modalities: str = "both", label_noise: float = 0
         The Bayes accuracy, 0 to 1. For one modality or both: in each state that can be told apart, take the most
         frequent label. For the additive reader: the optimum of a small mixed-integer program over its scores.
     """
-    valences = sorted({state.valence for state in table})
-    joint = np.array([[state.share * (1 - label_noise if state.valence == v else label_noise / (len(valences) - 1))
-                       for v in valences] for state in table])
+    joint = answer_table([state.valence for state in table], [state.share for state in table], label_noise)
     kinds: list[Any] = [state.text_kind for state in table]
     levels = [state.picture_level for state in table]
     if modalities == "additive":
-        return _best_additive(kinds, levels, joint)
+        return best_additive([kinds, levels], joint)
     readings: dict[str, list[Any]] = {"text": kinds, "image": levels, "both": list(zip(kinds, levels))}
     if modalities in ("any_order", "text_any_order"):  # of a text and its twin it cannot tell which is which
         either = [f"{abs(kind)} or {-abs(kind)}" if isinstance(kind, int) and kind else kind for kind in kinds]
@@ -145,28 +173,31 @@ def ceiling(table: list[State], modalities: str = "both", label_noise: float = 0
     if modalities not in readings:
         raise ValueError(f'modalities is {modalities!r}, expected "text", "image", "both", "additive", "any_order" or '
                          '"text_any_order".')
-    told_apart: dict[Any, np.ndarray] = {}
-    for reading, row in zip(readings[modalities], joint):
-        told_apart[reading] = told_apart.get(reading, 0) + row
-    return float(sum(row.max() for row in told_apart.values()))
+    return best_answers(readings[modalities], joint)
 
 
-def _best_additive(kinds: list, levels: list, joint: np.ndarray) -> float:
-    """Maximise the accuracy of argmax_c(a[kind, c] + b[level, c]) over all score tables a and b."""
+def best_additive(sides: Sequence[Sequence[Hashable]], joint: np.ndarray) -> float:
+    """Maximise the accuracy of argmax_c(sum of score[side, reading, c] over the sides) over all tables of scores.
+
+    Args:
+        sides: what each side says in each state. States of one reading on every side are best given as one: the time
+            grows fast with their number.
+        joint: (states, classes), see `answer_table`.
+    """
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     n, classes = joint.shape
-    kind_ids = {kind: i for i, kind in enumerate(dict.fromkeys(kinds))}
-    level_ids = {level: i for i, level in enumerate(dict.fromkeys(levels))}
-    n_scores = classes * (len(kind_ids) + len(level_ids))
-    big = 50.0  # more than the widest gap between two scores, which lie within -10 and 10
+    ids = {key: i for i, key in enumerate(dict.fromkeys((side, reading) for side, readings in enumerate(sides)
+                                                        for reading in readings))}
+    n_scores = classes * len(ids)
+    big = 25.0 * len(sides)  # more than the widest gap between two sums of scores, which lie within -10 and 10 each
     rows, least = [], []
     for s in range(n):  # chosen[s, c] = 1 demands that class c beats every other class by 1 in state s
-        first, second = classes * kind_ids[kinds[s]], classes * (len(kind_ids) + level_ids[levels[s]])
+        first = classes * np.array([ids[side, readings[s]] for side, readings in enumerate(sides)])
         for c in range(classes):
             for other in set(range(classes)) - {c}:
                 row = np.zeros(n_scores + n * classes)
-                row[[first + c, second + c]], row[[first + other, second + other]] = 1, -1
+                row[first + c], row[first + other] = 1, -1
                 row[n_scores + s * classes + c] = -(big + 1)
                 rows.append(row)
                 least.append(-big)

@@ -7,19 +7,19 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 Row = dict | ValueError  #: the cells by column; or an error that says what such a row is or has
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 
 
-def rows_of(name: str, data: bytes, needed: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, Row]]]:
+def rows_of(name: str, data: bytes, known: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, Row]]]:
     """A file of a table, taken apart.
 
     Args:
         name: of the file; its ending says what it is.
         data: what it holds.
-        needed: columns that it is to have; among separators, those that give them are taken.
+        known: columns that it is to have, or may have; among separators, those that give them are taken.
 
     Returns:
         Its columns, and each row's number (the header of a CSV is row 1) with its cells by column, or with the error
@@ -36,12 +36,12 @@ def rows_of(name: str, data: bytes, needed: Sequence[str]) -> tuple[list[str], I
     text = _text(name, data)
     if suffix in (".jsonl", ".ndjson"):
         rows = list(_json_rows(text))
-        columns = list(dict.fromkeys(key for _, row in rows[:1000] if isinstance(row, dict) for key in row))
+        columns = list(dict.fromkeys(key for _, row in rows if isinstance(row, dict) for key in row))
         if rows and not columns:
             raise ValueError(f"{name} row {rows[0][0]} {rows[0][1] or 'is an object without keys.'}")
         return columns, iter(rows)
-    header, cells = _csv_rows(name, text, needed, "\t" if suffix == ".tsv" else ",")
-    twice = {column for column in needed if header.count(column) > 1}
+    header, cells = _csv_rows(name, text, known, "\t" if suffix == ".tsv" else ",")
+    twice = {column for column in known if header.count(column) > 1}
     if twice:
         raise ValueError(f"{name} has the column {', '.join(sorted(twice))} more than once: keep one.")
     return header, _by_column(header, cells)
@@ -60,7 +60,7 @@ def _text(name: str, data: bytes) -> str:
                          "\"CSV UTF-8\".") from error
 
 
-def _csv_rows(name: str, text: str, needed: Sequence[str], usual: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+def _csv_rows(name: str, text: str, known: Sequence[str], usual: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header, and each row with its number."""
     first, told = 0, re.match(r"\"?sep=(.)\"?\r?\n", text)  # a line that Excel writes and reads
     separators = [usual, *(sign for sign in ",;\t|" if sign != usual)]
@@ -68,7 +68,7 @@ def _csv_rows(name: str, text: str, needed: Sequence[str], usual: str) -> tuple[
         first, separators = 1, [told[1]]
     header_line = text[told.end() if told else 0:].split("\n", 1)[0].rstrip("\r")
     headers = {sign: [cell.strip(' "').casefold() for cell in header_line.split(sign)] for sign in separators}
-    sign = max(separators, key=lambda sign: (sum(column.strip().casefold() in headers[sign] for column in needed)))
+    sign = max(separators, key=lambda sign: (sum(column.strip().casefold() in headers[sign] for column in known)))
     if len(headers[sign]) == 1:  # none of the columns is there: what gives most of them is the separator
         sign = max(separators, key=lambda sign: len(headers[sign]))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=sign)
@@ -103,22 +103,25 @@ def _json_rows(text: str) -> Iterator[tuple[int, Row]]:
                 "is not an object with text, image and label: write one a line.")
 
 
-def columns_for(wanted: dict[str, str], found: Sequence[str], name: str) -> dict[str, str]:
+def columns_for(wanted: Mapping[str, str], found: Sequence[str], name: str,
+                optional: Mapping[str, str] = {}) -> dict[str, str]:
     """The columns of a table that are meant: what it is for → its name there. Case and white space make no difference.
 
     Args:
-        wanted: "text", "image" and "label", or some of them → the column that is asked for.
+        wanted: "text", "image", "voice" and "label", or some of them → the column that is asked for.
+        optional: the same for columns that are taken where they are there.
 
     Raises:
         ValueError: if one is missing; the message says which there are, and which of them it could be.
     """
     by_plain = {str(column).strip().casefold(): column for column in reversed(found)}
     chosen = {side: column if column in found else by_plain.get(column.strip().casefold())
-              for side, column in wanted.items()}
+              for side, column in {**wanted, **optional}.items()}
+    chosen = {side: column for side, column in chosen.items() if side in wanted or column is not None}
     missing = sorted(wanted[side] for side, column in chosen.items() if column is None)
     if not missing:
         if len(set(chosen.values())) < len(chosen):
-            shown = ", ".join(f"{side}: {column}" for side, column in chosen.items())
+            shown = ", ".join(f"{OPTIONS.get(side, side)}: {column}" for side, column in chosen.items())
             raise ValueError(f"{name}: one column is to be two things at once ({shown}): name one of its own for each.")
         return {side: column for side, column in chosen.items() if column is not None}
     free = [column for column in found if column not in chosen.values()]
@@ -129,18 +132,21 @@ def columns_for(wanted: dict[str, str], found: Sequence[str], name: str) -> dict
     message = f"{name} lacks the column {', '.join(missing)}: expected {expected}; it has "
     message += f"{', '.join(str(column)[:40] for column in found[:20])}." if found else "none at all."
     if guesses:
-        options = " ".join(f"--{side}-column {_quoted(guess)}" for side, guess in guesses.items())
+        options = " ".join(f"--{OPTIONS.get(side, side)}-column {_quoted(guess)}" for side, guess in guesses.items())
         words = ", ".join(f"{side}_column={guess!r}" for side, guess in guesses.items())
         message += f" Is it {options}? (In Python: {words}.)"
     elif found:
-        names = [f"--{side}-column" for side, column in chosen.items() if column is None]
+        names = [f"--{OPTIONS.get(side, side)}-column" for side, column in chosen.items() if column is None]
         message += f" Name {'it' if len(names) == 1 else 'them'} by {' and '.join(names)}."
     raise ValueError(message)
 
 
+#: What a column is for → what its option is called, where that is another word.
+OPTIONS = {"voice": "audio"}
 _OFTEN = {"text": ("sentence", "caption", "tweet", "content", "message", "comment", "review", "body", "description",
                    "title", "post", "text"),
           "image": ("img", "picture", "photo", "filename", "file", "path", "pic", "media", "image"),
+          "voice": ("voice", "sound", "wav", "recording", "speech", "clip", "mp3", "flac", "spoken", "audio"),
           "label": ("sentiment", "class", "target", "mood", "polarity", "category", "emotion", "annotation", "y",
                     "label", "labels")}
 

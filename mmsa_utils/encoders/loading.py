@@ -75,7 +75,7 @@ def _explanation(error: Exception, name: str, source: str | Path, side: str) -> 
                           "fetch or copy them again.")
     return ValueError(f"the files of {source} are no {side} encoder's that this course can read, or damaged "
                       f"({in_short(error)}): expected a Hugging Face checkpoint with config.json, model.safetensors, "
-                      "and the files of its tokenizer or image processor.")
+                      "and the files of its tokenizer, image processor or feature extractor.")
 
 
 def _unavailable(error: OSError, name: str, source: str | Path) -> EncoderUnavailable:
@@ -96,8 +96,8 @@ def _unavailable(error: OSError, name: str, source: str | Path) -> EncoderUnavai
                                   "log in (`hf auth login`) if it is private.")
     if isinstance(source, Path):
         return EncoderUnavailable(f"the model in the folder {source} cannot be loaded ({cause}): expected a Hugging "
-                                  "Face checkpoint: config.json, model.safetensors, and the files of its tokenizer or "
-                                  "image processor.")
+                                  "Face checkpoint: config.json, model.safetensors, and the files of its tokenizer, "
+                                  "image processor or feature extractor.")
     return EncoderUnavailable(
         f"the pretrained weights of {name!r} ({source}) cannot be loaded.\n"
         f"Cause: {cause}\n"

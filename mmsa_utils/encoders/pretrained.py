@@ -1,7 +1,7 @@
 """Where pretrained networks come from, in two sizes: files of this package, a folder, or the Hugging Face hub.
 
 ``mini`` (default): small networks whose weights lie in this package; no download, seconds on a CPU.
-``full``: BERT, DistilBERT and ViT from the Hugging Face hub and torchvision's ResNet-18, downloaded once.
+``full``: BERT, DistilBERT, ViT and Whisper from the Hugging Face hub and torchvision's ResNet-18, downloaded once.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from .strangers import check_config, check_folder, check_missing, check_names, c
 SIZES = ("mini", "full")
 TEXT_ENCODERS = {"bert": "bert-base-uncased", "distilbert": "distilbert-base-uncased"}
 IMAGE_ENCODERS = {"resnet18": "torchvision ResNet18_Weights.IMAGENET1K_V1", "vit": "google/vit-base-patch16-224"}
+VOICE_ENCODERS = {"whisper": "openai/whisper-tiny"}
+
+# Whisper's table of who looks at whom has 1,500 x 1,500 entries a head: it is never written out.
+_ATTENTION = {"text": "eager", "image": "eager", "voice": "sdpa"}
 
 
 def source_of(name: str, size: str, known: dict[str, str]) -> str | Path:
@@ -43,8 +47,8 @@ def source_of(name: str, size: str, known: dict[str, str]) -> str | Path:
 
 def _is_ours(source: str | Path) -> bool:
     """Whether this is one of the encoders of the course, and no stranger's."""
-    return (source in (*TEXT_ENCODERS.values(), *IMAGE_ENCODERS.values()) if isinstance(source, str)
-            else source.parent == WEIGHTS)
+    known = (*TEXT_ENCODERS.values(), *IMAGE_ENCODERS.values(), *VOICE_ENCODERS.values())
+    return source in known if isinstance(source, str) else source.parent == WEIGHTS
 
 
 def pretrained_net(source: str | Path, side: str) -> Any:
@@ -66,30 +70,35 @@ def pretrained_net(source: str | Path, side: str) -> Any:
     if isinstance(source, Path):
         check_preparation(source, side)
     with quiet(), seeded(0):  # what a checkpoint lacks (a pooler) is drawn at random
-        net, report = kind.from_pretrained(source, config=config, dtype=torch.float32, attn_implementation="eager",
-                                           use_safetensors=True, trust_remote_code=False, output_loading_info=True)
+        net, report = kind.from_pretrained(source, config=config, dtype=torch.float32,
+                                           attn_implementation=_ATTENTION[side], use_safetensors=True,
+                                           trust_remote_code=False, output_loading_info=True)
     check_missing(list(report["missing_keys"]), source, side, config is not whole)
-    return _without_pooler(net)
+    return _encoder_alone(net)
 
 
 def random_net(name: str, size: str, source: str | Path, side: str, seed: int) -> Any:
     """The same architecture with random weights, built from its configuration."""
-    from transformers import AutoConfig, AutoModel, BertConfig, DistilBertConfig, ViTConfig
+    from transformers import AutoConfig, AutoModel, BertConfig, DistilBertConfig, ViTConfig, WhisperConfig
 
-    # The defaults of these three classes are the configurations of the full-size models.
+    # The defaults of these classes are the configurations of the full-size models.
     at_hub = {"bert": BertConfig, "distilbert": DistilBertConfig, "vit": ViTConfig}
-    if name in at_hub and size == "full":
+    if name in VOICE_ENCODERS:  # the mini one is no model of transformers
+        config, kind = chosen(WhisperConfig(), side, source)
+    elif name in at_hub and size == "full":
         config, kind = at_hub[name](), AutoModel
     else:
         if not _is_ours(source):
             check_config(source)
         config, kind = chosen(AutoConfig.from_pretrained(source, trust_remote_code=False), side, source)
     with seeded(seed):
-        net = kind.from_config(config, dtype=torch.float32, attn_implementation="eager")
-    return _without_pooler(net).eval()
+        net = kind.from_config(config, dtype=torch.float32, attn_implementation=_ATTENTION[side])
+    return _encoder_alone(net).eval()
 
 
-def _without_pooler(net: Any) -> Any:
+def _encoder_alone(net: Any) -> Any:
+    if net.config.model_type == "whisper" and hasattr(net, "decoder"):  # which writes down what is said
+        return net.get_encoder()
     # A trained pooler serves next-sentence prediction, an untrained one nothing. We average tokens instead.
     pooler = getattr(net, "pooler", None)
     if pooler is not None and any(True for _ in pooler.parameters()):  # ResNet's only averages: it stays

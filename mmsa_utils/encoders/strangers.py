@@ -12,7 +12,9 @@ from typing import Any
 
 from ..errors import EncoderUnavailable, in_short
 
-READS = {"text": "texts", "image": "pictures"}
+READS = {"text": "texts", "image": "pictures", "voice": "sounds"}
+#: model_type → what it is called, of the models of sounds that are read here: see voice_kinds.
+VOICES = {"wav2vec2": "wav2vec2", "hubert": "HuBERT", "whisper": "Whisper", "audio-spectrogram-transformer": "AST"}
 _INPUTS = {"input_ids": "texts", "pixel_values": "pictures", "input_values": "sounds", "input_features": "sounds",
            "pixel_values_videos": "films"}
 _HALVES = {"text": ("text_config",), "image": ("vision_config", "image_config")}
@@ -165,6 +167,8 @@ def chosen(config: Any, side: str, source: str | Path) -> tuple[Any, Any]:
     """
     from transformers import MODEL_FOR_TEXT_ENCODING_MAPPING, MODEL_MAPPING, AutoModel, AutoModelForTextEncoding
 
+    if side == "voice":
+        return config, _chosen_voice(config, source)
     halves = {name: next((part for key in keys if (part := getattr(config, key, None))), None)
               for name, keys in _HALVES.items()}
     if all(halves.values()):
@@ -181,6 +185,17 @@ def chosen(config: Any, side: str, source: str | Path) -> tuple[Any, Any]:
         raise ValueError(f"{source} is a model of {what} ({config.model_type}): expected one that reads {READS[side]}.")
     return config, (AutoModelForTextEncoding if side == "text" and type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
                     else AutoModel)
+
+
+def _chosen_voice(config: Any, source: str | Path) -> Any:
+    from transformers import AutoModel
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+    kind = config.model_type
+    if kind not in VOICES:
+        raise ValueError(f"{source} is of the kind {kind!r}: expected a model that reads sounds, of one of the kinds "
+                         f"{', '.join(VOICES.values())}.")
+    return WhisperEncoder if config.architectures == ["WhisperEncoder"] else AutoModel  # a half that was saved alone
 
 
 def _no_half(source: str | Path, side: str) -> str:
@@ -213,8 +228,9 @@ def check_preparation(folder: Path, side: str) -> None:
     if side == "text" and not words:
         raise EncoderUnavailable(f"{folder} holds no tokenizer files (tokenizer.json, vocab.txt, ...): copy those of "
                                  "the model that it was trained from, or save them there (tokenizer.save_pretrained).")
-    if side == "image" and not names & {"preprocessor_config.json", "processor_config.json"}:
-        raise EncoderUnavailable(f"{folder} holds no image processor (preprocessor_config.json): copy that of the "
+    if side != "text" and not names & {"preprocessor_config.json", "processor_config.json"}:
+        what = "image processor" if side == "image" else "feature extractor"
+        raise EncoderUnavailable(f"{folder} holds no {what} (preprocessor_config.json): copy that of the "
                                  "model that it was trained from, or save it there (processor.save_pretrained).")
 
 
@@ -222,7 +238,7 @@ def tried(work: Callable, source: str | Path, side: str) -> int:
     """Use a stranger's encoder once, so that what is wrong with it shows now; returns the width of what it gives.
 
     Raises:
-        ValueError: if it asks for more than a text or a picture, or gives no vector of finite numbers.
+        ValueError: if it asks for more than a text, a picture or a sound, or gives no vector of finite numbers.
     """
     import torch
 

@@ -12,6 +12,7 @@ from ..threads import suit
 from .base import Encoder
 from .image import ImageEncoder, pretrained_image_encoder
 from .text import TextEncoder, pretrained_text_encoder
+from .voice import VoiceEncoder, pretrained_voice_encoder
 
 #: side → name → a function of (size, pretrained, seed) that makes the encoder.
 ENCODERS: dict[str, dict[str, Callable[[str, bool, int], Encoder]]] = {
@@ -19,13 +20,16 @@ ENCODERS: dict[str, dict[str, Callable[[str, bool, int], Encoder]]] = {
              "distilbert": partial(pretrained_text_encoder, "distilbert")},
     "image": {"resnet18": partial(pretrained_image_encoder, "resnet18"),
               "vit": partial(pretrained_image_encoder, "vit")},
+    "voice": {"whisper": partial(pretrained_voice_encoder, "whisper")},
 }
 #: side → how the folder or hub name of any other Hugging Face model is loaded.
-_STRANGERS: dict[str, Callable[..., Encoder]] = {"text": pretrained_text_encoder, "image": pretrained_image_encoder}
+_STRANGERS: dict[str, Callable[..., Encoder]] = {"text": pretrained_text_encoder, "image": pretrained_image_encoder,
+                                                 "voice": pretrained_voice_encoder}
 
 
 def load_encoder(side: str, name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> Encoder:
-    """Load an encoder for one side of a post; see `load_text_encoder` and `load_image_encoder`."""
+    """Load an encoder for one side of a post; see `load_text_encoder`, `load_image_encoder` and
+    `load_voice_encoder`."""
     if isinstance(name, os.PathLike):
         name = os.fspath(name)
     if isinstance(name, str) and name in ENCODERS[side]:
@@ -71,3 +75,20 @@ def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, s
         EncoderUnavailable: if the pretrained weights cannot be had; the message says what to do.
     """
     return load_encoder("image", name, size, pretrained, seed)  # type: ignore[return-value]
+
+
+def load_voice_encoder(name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> VoiceEncoder:
+    """Load a voice encoder.
+
+    Args:
+        name: ``"whisper"``, or the folder or hub name of any wav2vec2, HuBERT, Whisper (its encoder is taken) or AST
+            model of Hugging Face (then `size` has no say).
+        size: ``"mini"`` (ten seconds at most, width 128, shipped with this package) or ``"full"`` (the encoder of
+            openai/whisper-tiny: thirty seconds, width 384, downloaded once).
+        pretrained: False for random weights of the same shape, without any download, from `seed`.
+
+    Raises:
+        ValueError: for an unknown size, a damaged weights file, or a model of another kind.
+        EncoderUnavailable: if the pretrained weights cannot be had; the message says what to do.
+    """
+    return load_encoder("voice", name, size, pretrained, seed)  # type: ignore[return-value]

@@ -7,17 +7,21 @@ controls.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..encoders.base import Encoded
+from ..fusion.absent import Absent, drop_sides, missing
 from ..fusion.base import Fusion
 from ..fusion.concat import Concat
 from ..model.head import Scale, probabilities_of
 from ..model.modes import evaluating
+from ..posts.post import SUBJECTS
 from ..seeds import apart, seeded
 from . import metrics
 from .device import device_of
@@ -28,9 +32,9 @@ from .runs import Run
 
 
 def align(fusion: Fusion, head: nn.Module, train: Features, validation: Features, *, epochs: int = 30,
-          lr: float = 2e-3, weight_decay: float = 0.01, batch_size: int = 256, seed: int = 0,
-          checkpoint: str | Path | None = None,
-          on_epoch: Callable[[nn.Module], Any] | None = None) -> list[dict[str, float]]:
+          lr: float = 2e-3, weight_decay: float = 0.01, batch_size: int = 256, modality_dropout: float = 0.0,
+          seed: int = 0, checkpoint: str | Path | None = None, on_epoch: Callable[[nn.Module], Any] | None = None
+          ) -> list[dict[str, float]]:
     """Train a fusion and a head on cached features with AdamW; keep the epoch with the lowest validation loss.
 
     Args:
@@ -40,7 +44,9 @@ def align(fusion: Fusion, head: nn.Module, train: Features, validation: Features
         epochs: passes over the data.
         lr, weight_decay: of AdamW.
         batch_size: posts a step.
-        seed: of the order of the posts and of dropout.
+        modality_dropout: the probability with which each side of a training post is left out, anew in each epoch, so
+            that an `Absent` fusion learns to do without (`drop_sides`). The validation posts lose theirs once.
+        seed: of the order of the posts, of dropout, and of what is left out.
         checkpoint: a file to keep the run in after each epoch, as in `train`.
         on_epoch: called with the head before the first epoch and after each; the fusion is at the same epoch.
 
@@ -49,11 +55,16 @@ def align(fusion: Fusion, head: nn.Module, train: Features, validation: Features
         error where labels are numbers). Row 0 is the start, before anything was learned.
 
     Raises:
-        ValueError: for a label that is no class, features that are NaN or infinite, a checkpoint of another run, or
-            `on_epoch` for a run whose first epochs are over.
+        ValueError: for a label that is no class, features that are NaN or infinite, a checkpoint of another run,
+            `on_epoch` for a run whose first epochs are over, and for posts that lack a side if the fusion is not
+            `Absent`.
         OSError: if the checkpoint cannot be written.
     """
     check_features(head, train, validation)
+    check_absence(fusion, modality_dropout, train, validation)
+    if modality_dropout:
+        generator = torch.Generator().manual_seed(seed)
+        validation = replace(validation, sides=drop_sides(validation.sides, modality_dropout, generator))
     fixed = type(fusion) is Concat  # it makes the same vectors in every epoch
     device = device_of(head)
     inputs, held_out = fused(fusion, train).to(device), fused(fusion, validation)
@@ -65,13 +76,18 @@ def align(fusion: Fusion, head: nn.Module, train: Features, validation: Features
         optimizer = torch.optim.AdamW(both.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
         run = Run(both, [optimizer], checkpoint, {
             "epochs": epochs, "batch size": batch_size,
+            **({"modality dropout": modality_dropout} if modality_dropout else {}),
             "features": [*train.tensors(fusion.widths), *validation.tensors(fusion.widths)]}, on_epoch is not None)
         for epoch in range(len(run.history), epochs + 1):
             total = 0.0
             if epoch:  # epoch 0 only measures the start
                 both.train()
                 for rows in torch.randperm(len(train)).split(batch_size):
-                    vectors = inputs[rows] if fixed else fusion(train.batch(rows, fusion.widths, device))
+                    if fixed:
+                        vectors = inputs[rows]
+                    else:
+                        sides = train.batch(rows, fusion.widths, device)
+                        vectors = fusion(drop_sides(sides, modality_dropout) if modality_dropout else sides)
                     loss = loss_of(head(vectors), train.labels[rows].to(device))
                     optimizer.zero_grad()
                     loss.backward()
@@ -85,6 +101,28 @@ def align(fusion: Fusion, head: nn.Module, train: Features, validation: Features
                     on_epoch(head)
     run.load_best()
     return run.history
+
+
+def check_absence(fusion: Fusion, modality_dropout: float, *sets: Features) -> None:
+    """Raise ValueError if a fusion is to do without a side, by dropout or in these posts, and cannot learn it."""
+    if not 0 <= modality_dropout < 1:
+        raise ValueError(f"modality_dropout is {modality_dropout}: expected a share from 0 on, below 1.")
+    if modality_dropout and not isinstance(fusion, Absent):
+        raise ValueError(f"modality_dropout is {modality_dropout}, and a {type(fusion).__name__} has nothing that "
+                         "stands for a missing side: expected Absent(fusion), or a model made with absent=True.")
+    for features in sets:
+        refuse_missing(fusion, {side: features.sides[side] for side in fusion.widths if side in features.sides})
+
+
+def refuse_missing(fusion: Fusion, sides: Mapping[str, Encoded]) -> None:
+    """Raise ValueError for posts that lack a side, unless the fusion learns what stands for it."""
+    if isinstance(fusion, Absent):
+        return
+    for name, gone in missing(sides).items():
+        if gone.any():
+            raise ValueError(f"{int(gone.sum())} of {len(gone)} posts have no {SUBJECTS.get(name, name)}, and a "
+                             f"{type(fusion).__name__} has nothing that stands for it: expected Absent(fusion), or a "
+                             "model made with absent=True; or leave those posts out.")
 
 
 def check_features(head: nn.Module, *sets: Features) -> None:
@@ -157,6 +195,6 @@ def measure(fusion: Fusion, head: nn.Module, features: Features, temperature: fl
     if not features.labels.is_floating_point():
         probabilities = probabilities_of(logits)
         figures["slices"] = metrics.slice_accuracy(probabilities, features.labels, features.relations)
-        if probabilities.shape[-1] in (2, 3):
+        if probabilities.shape[-1] in (2, 3) and tuple(features.sides) == ("text", "image"):
             figures["who_won"] = metrics.who_won(probabilities, features.text_kinds, features.picture_levels)
     return figures

@@ -2,109 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from ..bars import progress
-from ..model.model import MultimodalSentimentModel
-from ..model.modes import evaluating
-from ..posts.post import SUBJECTS, Post, Posts
+from ..posts.post import SUBJECTS
 from . import metrics
-from .alone import Alone
-from .batches import checked_label
+from .asking import Answers
 from .evaluation import measured
-from .losses import class_count
 
 ALARMS = 0.02  # the share of strange posts that is worth a word: of known posts about 1 in 200 is called so
 FEW = 0.2  # an accuracy whose interval is wider than that is no result
 _LENGTHS = ((5, "up to 5 words"), (10, "6 to 10 words"), (20, "11 to 20 words"), (40, "21 to 40 words"))
-
-
-@dataclass
-class Answers:
-    """What a model said to some posts, in their order; none of their pictures."""
-
-    classes: tuple[str, ...] | None
-    logits: Tensor  # (n, outputs)
-    probabilities: Tensor  # (n, classes); the numbers (n, 1) where there are no classes
-    labels: Tensor  # (n,)
-    alone: dict[str, Tensor] = field(default_factory=dict)  # side → what it alone would say, as `probabilities`
-    texts: list[str | None] = field(default_factory=list)
-    relations: list[str] = field(default_factory=list)  # "" where it is not known
-    cut: list[bool] = field(default_factory=list)  # whether the text is longer than the model reads
-    strange: dict[str, Tensor] = field(default_factory=dict)  # side → (n,) whether it is unlike all that is known
-
-
-@torch.no_grad()
-def ask(model: MultimodalSentimentModel, posts: Posts, batch_size: int = 64, show_progress: bool = False) -> Answers:
-    """Ask a model about each post, and about each side of it. One picture at a time is held in memory.
-
-    Raises:
-        ValueError: for no posts, for posts with other classes than the model's, and for a label that is none of them.
-    """
-    if len(posts) == 0:
-        raise ValueError("there are no posts: expected at least one.")
-    named = getattr(posts, "classes", None)
-    if named and model.classes and tuple(named) != model.classes:
-        raise ValueError(f"the labels of the posts count {', '.join(named)}, and the model's classes are "
-                         f"{', '.join(model.classes)}: expected the same, in the same order.")
-    encoder, count = model.encoders["text"] if "text" in model.sides else None, class_count(model.classes)
-    known: list[Post] = []
-    labels: list[float] = []
-    logits: list[Tensor] = []
-    alone_of = Alone(model)
-    alone: dict[str, list[Tensor]] = {side: [] for side in alone_of.references}
-    strange: dict[str, list[Tensor]] = {side: [] for side in model.sides}
-    with evaluating(model):
-        for start in progress(range(0, len(posts), batch_size), "evaluate", show_progress):
-            batch = _prepared(model, posts, range(start, min(start + batch_size, len(posts))), known)
-            labels += [checked_label(post, count) for post in known[start:]]
-            tokens = model.tokens(**{name: tensor.to(model.device) for name, tensor in batch.items()})
-            for side, far in model.strangeness(tokens).items():
-                strange[side].append(far > 1)
-            sides = model.for_fusion(tokens)
-            logits.append(model.classify(model.fuse(sides)).float().cpu())
-            for side, said in alone_of(sides).items():
-                alone[side].append(said)
-    together = torch.cat(logits)
-    return Answers(model.classes, together, model.answers_of(together),
-                   torch.tensor(labels, dtype=torch.float if model.classes is None else torch.long),
-                   {side: torch.cat(said) for side, said in alone.items()}, [post.text for post in known],
-                   [post.relation for post in known],
-                   [bool(encoder and post.text and encoder.cuts(post.text)) for post in known],
-                   {side: torch.cat(parts) for side, parts in strange.items()})
-
-
-def _prepared(model: MultimodalSentimentModel, posts: Posts, places: range, known: list[Post]) -> dict[str, Tensor]:
-    """The tensors of the posts at these places; what else there is of them is put into `known`."""
-    pictures: list[dict[str, Tensor] | None] = []
-    steps = dict(model.prepare.steps)
-    image = steps.pop("image", None)
-    some = []
-    for place in places:
-        post = posts[place]
-        if image:
-            pictures.append(None if post.image is None else image([post.image]))
-        some.append(replace(post, image=None))
-    known += some
-    batch = _joined(pictures, image) if image else {}
-    for side, step in steps.items():
-        batch.update(step([getattr(post, side) for post in some]))
-    return batch
-
-
-def _joined(pictures: list[dict[str, Tensor] | None], image: Callable[[list], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Pictures that were prepared one by one, as a batch. What stands for a missing one, the encoder itself says."""
-    if all(pictures):
-        return {name: torch.cat([picture[name] for picture in pictures if picture]) for name in pictures[0] or ()}
-    there_and_not = image([Image.new("RGB", (64, 64)), None])
-    return {name: torch.cat([rows[1:] if picture is None else picture.get(name, rows[:1]) for picture in pictures])
-            for name, rows in there_and_not.items()}
 
 
 def assessed(given: Answers, mistakes: int = 5) -> dict[str, Any]:
@@ -134,6 +45,12 @@ def assessed(given: Answers, mistakes: int = 5) -> dict[str, Any]:
         f"{count} of {len(given.labels)} {name}s {'is' if count == 1 else 'are'} unlike all that the model has learned "
         f"from. The figures hold its answers to whole posts; asked for one post, or by `predict`, it leaves such a "
         f"{name} out." for name, count in result["unfamiliar"].items() if count > ALARMS * len(given.labels)]
+    lacking = {side: int(gone.sum()) for side, gone in given.missing.items() if gone.any()}
+    if lacking:
+        result["missing"] = lacking
+        result["remarks"].append(_about_missing(lacking, len(given.labels), given.taught))
+    if given.taught:
+        result["taught"] = True
     return plain(result)
 
 
@@ -168,13 +85,18 @@ def slices(given: Answers, right: Tensor) -> dict[str, dict[str, dict[str, Any]]
         "" if text is None else "cut: longer than the model reads" if cut else
         next((name for most, name in _LENGTHS if len(text.split()) <= most), "over 40 words")
         for text, cut in zip(given.texts, given.cut)]}
-    order = ["agree", "soft", "contradict", "refer", *(name for _, name in _LENGTHS), "over 40 words"]
-    if len(given.alone) == 2:
-        one, other = given.alone.values()
-        both = _there(one) & _there(other)
-        same = one.argmax(-1) == other.argmax(-1)
-        groups["each side alone"] = [("both say the same" if same else "they differ") if there else ""
-                                     for same, there in zip(same.tolist(), both.tolist())]
+    order = ["agree", "soft", "contradict", "refer", "outvoted", "duel", "sarcasm", *(name for _, name in _LENGTHS),
+             "over 40 words"]
+    if len(given.alone) > 1:
+        whole = torch.stack([_there(said) for said in given.alone.values()]).all(0).tolist()
+        answers = torch.stack([said.argmax(-1) for said in given.alone.values()], 1).tolist()
+        groups["each side alone"] = [_who_differs(tuple(given.alone), said) if there else ""
+                                     for said, there in zip(answers, whole)]
+    if any(gone.any() for gone in given.missing.values()):
+        there_is = torch.stack([~gone for gone in given.missing.values()], 1).tolist()
+        named = [[SUBJECTS[side] for side, here in zip(given.missing, row) if here] for row in there_is]
+        groups["what is there"] = [" and ".join([", ".join(names[:-1])] * (len(names) > 1) + names[-1:])
+                                   for names in named]
     found = {}
     for kind, names in groups.items():
         there = sorted({name for name in names if name}, key=lambda name: (
@@ -182,6 +104,23 @@ def slices(given: Answers, right: Tensor) -> dict[str, dict[str, dict[str, Any]]
         if len(there) > 1:
             found[kind] = {name: _share(right[torch.tensor([one == name for one in names])]) for name in there}
     return found
+
+
+def _who_differs(sides: tuple[str, ...], answers: list[int]) -> str:
+    """Which of the sides' answers is unlike the others'."""
+    if len(set(answers)) == 1:
+        return "both say the same" if len(sides) == 2 else "all say the same"
+    odd = [side for side, answer in zip(sides, answers) if answers.count(answer) == 1]
+    return f"the {SUBJECTS[odd[0]]} differs" if len(odd) == 1 else "they differ"
+
+
+def _about_missing(lacking: Mapping[str, int], n: int, taught: bool) -> str:
+    """How posts without some side were answered."""
+    counts = ", ".join(f"{SUBJECTS[side]} missing in {count}" for side, count in lacking.items())
+    return f"{counts} of {n} posts: " + (
+        "the model has learned to do without." if taught else
+        "of these the figures hold what the other sides alone say, an average over neutral posts, as the model has not "
+        "learned to do without (train --modality-dropout 0.3 teaches it).")
 
 
 def _of_numbers(given: Answers, mistakes: int) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from ..encoders.base import Encoded
 from ..model.model import MultimodalSentimentModel
 from ..posts.identity import identity
 from ..posts.post import Posts
-from .features import Features, extract_features
+from ..posts.sound import Sound
+from .features import KNOWN, Features, extract_features
 from .runs import digest
 
 # What features are made by: another version of any of these makes another cache.
@@ -77,7 +78,7 @@ def cached_features(model: MultimodalSentimentModel, posts: Posts, folder: str |
 def _make(model: MultimodalSentimentModel, posts: Posts, folder: Path, batch_size: int, show_progress: bool) -> None:
     """Fill a folder; its manifest comes last."""
     features = extract_features(model, posts, batch_size, show_progress, folder)
-    states = list(zip(features.relations, features.text_kinds, features.picture_levels, features.two_sided))
+    states = list(zip(*(getattr(features, name) for name in KNOWN)))
     distinct = {state: code for code, state in enumerate(dict.fromkeys(states))}
     np.save(folder / "labels.npy", features.labels.numpy(), allow_pickle=False)
     np.save(folder / "states.npy", np.array([distinct[state] for state in states], np.int32), allow_pickle=False)
@@ -132,7 +133,8 @@ def _key(model: MultimodalSentimentModel, posts: Posts) -> str:
         found.update(f"{path.relative_to(package).as_posix()} {sha256(path)}".encode())
     found.update(repr([version(name) for name in _PACKAGES]).encode())
     ramp = np.arange(61 * 97 * 3, dtype=np.uint32).reshape(61, 97, 3) % 251
-    samples = {"text": "CRÈME brûlée isn't,  #good!", "image": Image.fromarray(ramp.astype(np.uint8))}
+    samples = {"text": "CRÈME brûlée isn't,  #good!", "image": Image.fromarray(ramp.astype(np.uint8)),
+               "voice": Sound(ramp.reshape(-1).astype(np.float32) / 251)}
     for side, encoder in model.encoders.items():
         found.update(f"{side} {encoder!r} {encoder.max_tokens} {model.fusion.sequences}".encode())
         state = encoder.state_dict()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +21,32 @@ from ..model.head import fresh
 from ..model.model import MultimodalSentimentModel
 from ..posts.food import PIXELS, FoodPosts
 from ..posts.places import PlacePosts
+from ..posts.spoken import SpokenPosts
 from . import metrics
 from .alignment import align, head_answers
 from .cache import cached_features
 from .features import Features, extract_features, vectors_of
 
 #: What fusions can be compared on.
-WORLDS: dict[str, type[FoodPosts] | type[PlacePosts]] = {"food": FoodPosts, "places": PlacePosts}
+WORLDS: dict[str, type[FoodPosts] | type[PlacePosts] | type[SpokenPosts]] = {
+    "food": FoodPosts, "places": PlacePosts, "spoken": SpokenPosts}
 #: The budget of each fusion: a try with each of these learning rates, of so many passes; validation chooses one.
 RATES, EPOCHS, BATCH = (1e-3, 3e-3), 15, 128
 
 
 def compare_fusions(data: str = "food", fusions: Sequence[str] = tuple(FUSIONS), *, text: str = "distilbert",
-                    image: str = "vit", size: str = "mini", seeds: int = 5, n_train: int = 8000, n_test: int = 2000,
-                    data_seed: int = 0, device: torch.device | str = "cpu", folder: str | Path | None = None,
-                    show_progress: bool = True) -> dict[str, Any]:
+                    image: str = "vit", voice: str | None = None, size: str = "mini", seeds: int = 5,
+                    n_train: int = 8000, n_test: int = 2000, data_seed: int = 0, device: torch.device | str = "cpu",
+                    folder: str | Path | None = None, show_progress: bool = True) -> dict[str, Any]:
     """Align each fusion, with a head of its own, on the same frozen features, and measure it once on the test posts.
 
-    Each fusion, and each side alone, has a try with each of `RATES` and seed 0. The rate with the lowest validation
-    loss is then used with the other seeds too; the test posts choose nothing.
+    Each fusion, and each choice of sides, has a try with each of `RATES` and seed 0. The rate with the lowest
+    validation loss is then used with the other seeds too; the test posts choose nothing.
 
     Args:
-        data: ``"food"`` or ``"places"``.
+        data: ``"food"``, ``"places"`` or ``"spoken"``.
         fusions: by name, see `FUSIONS`.
-        text, image, size: the encoders, kept frozen.
+        text, image, voice, size: the encoders, kept frozen; a voice is for ``"spoken"`` and is expected there.
         seeds: heads (and fusions) to train, numbered from 0.
         n_train: posts to align on; validation has a quarter as many.
         n_test: posts in each of `test` and `unseen`.
@@ -52,15 +55,18 @@ def compare_fusions(data: str = "food", fusions: Sequence[str] = tuple(FUSIONS),
 
     Returns:
         A report of plain numbers: the best that readers of each kind can reach ("ceilings"), what always the commonest
-        label reaches ("baseline"), and for each of "fusions" and each side "alone": "accuracy", "unseen" and "slices",
-        each with its mean and the ends of its 95 % interval over posts and seeds; "parameters" that learn; "seconds"
-        that one alignment took; and the "rate" chosen.
+        label reaches ("baseline"), and for each of "fusions" and each choice of fewer sides ("alone"; several by
+        concatenation): "accuracy", "unseen" and "slices", each with its mean and the ends of its 95 % interval over
+        posts and seeds; "parameters" that learn; "seconds" that one alignment took; and the "rate" chosen.
 
     Raises:
         ValueError: for a world or a fusion that does not exist, and without seeds.
     """
     if data not in WORLDS:
         raise ValueError(f"there is no data {str(data)[:60]!r}: expected one of {', '.join(WORLDS)}.")
+    if (WORLDS[data] is SpokenPosts) != (voice is not None):
+        raise ValueError(f"the voice's encoder is {voice!r}, and the data {data!r}: expected one, such as whisper, for "
+                         "spoken and none for others.")
     if seeds < 1 or not fusions:
         raise ValueError(f"{seeds} seeds and {len(fusions)} fusions: expected at least one of each.")
     for name in fusions:
@@ -69,25 +75,33 @@ def compare_fusions(data: str = "food", fusions: Sequence[str] = tuple(FUSIONS),
     sizes = {"train": n_train, "validation": max(1, n_train // 4), "test": n_test, "unseen": n_test}
     worlds = {split: WORLDS[data](n, split, seed=data_seed, pixels=PIXELS[size]) for split, n in sizes.items()}
     reads = any(FUSIONS[name].sequences for name in fusions)
-    model = MultimodalSentimentModel(text, image, size, classes=worlds["test"].classes, frozen=True,
+    model = MultimodalSentimentModel(text, image, size, voice=voice, classes=worlds["test"].classes, frozen=True,
                                      fusion="attention" if reads else "concat").to(device)
     sequences = {split: extract_features(model, posts, show_progress=show_progress) if folder is None else
                  cached_features(model, posts, folder, show_progress=show_progress) for split, posts in worlds.items()}
     vectors = {split: vectors_of(model, found) for split, found in sequences.items()} if reads else sequences
     widths = vectors["train"].widths
     rivals = {name: (lambda name=name: make_fusion(name, widths)) for name in fusions}
-    alone = {side: (lambda side=side: Concat({side: widths[side]})) for side in widths}
+    alone = {"+".join(some): (lambda some=some: Concat({side: widths[side] for side in some}))
+             for some in subsets(widths)}
     board = {}
     for name, make in progress([*rivals.items(), *alone.items()], "align", show_progress):
         sets = sequences if make().sequences else vectors
         board[name] = _measured(make, sets, model.num_outputs, seeds, device)
     commonest = int(sequences["train"].labels.bincount().argmax())
-    return {"data": data, "pair": f"{text}+{image}", "size": size, "seeds": seeds, "posts": sizes,
+    return {"data": data, "pair": "+".join(filter(None, (text, image, voice))), "size": size, "seeds": seeds,
+            "posts": sizes,
             "budget": {"rates": list(RATES), "epochs": EPOCHS, "batch": BATCH},
             "ceilings": {reader: worlds["test"].ceiling(reader) for reader in worlds["test"].readers},
             "baseline": (sequences["test"].labels == commonest).double().mean().item(),
-            "fusions": {name: board[name] for name in rivals}, "alone": {side: board[side] for side in alone},
+            "fusions": {name: board[name] for name in rivals}, "alone": {some: board[some] for some in alone},
             "seconds": round(time.perf_counter() - start, 1)}
+
+
+def subsets(sides: Iterable[str]) -> list[tuple[str, ...]]:
+    """Every choice of some of the sides but not all, in their order: single ones first."""
+    names = tuple(sides)
+    return [some for n in range(1, len(names)) for some in itertools.combinations(names, n)]
 
 
 def known_boards() -> dict[str, Any]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..bars import progress
+from ..fusion.absent import drop_sides
 from ..model.head import probabilities_of
 from ..model.model import MultimodalSentimentModel
 from ..model.modes import evaluating
@@ -16,15 +17,22 @@ from .metrics import accuracy, regression_summary, summary
 
 
 @torch.no_grad()
-def outputs(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
-            show_progress: bool = False) -> tuple[Tensor, Tensor]:
-    """The model's logits (n, outputs) and the labels (n,) of all examples, with dropout off."""
+def outputs(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]], show_progress: bool = False,
+            modality_dropout: float = 0.0) -> tuple[Tensor, Tensor]:
+    """The model's logits (n, outputs) and the labels (n,) of all examples, with dropout off.
+
+    With `modality_dropout` each side of each post is left out with that probability, the same ones each time.
+    """
     logits, labels = [], []
+    generator = torch.Generator().manual_seed(0)
     with evaluating(model):
         for batch in progress(loader, "evaluate", show_progress):
             check_labels(batch["labels"], class_count(model.classes))
             inputs = {name: tensor.to(model.device) for name, tensor in batch.items() if name != "labels"}
-            logits.append(model(**inputs).float().cpu())
+            sides = model.encode(**inputs)
+            if modality_dropout:
+                sides = drop_sides(sides, modality_dropout, generator)
+            logits.append(model.classify(model.fuse(sides)).float().cpu())
             labels.append(batch["labels"])
     if not logits:
         raise ValueError("there are no batches: expected at least one.")
@@ -39,13 +47,14 @@ def answers(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]]
 
 
 def evaluate(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
-             show_progress: bool = False, class_weights: Tensor | None = None) -> dict[str, float]:
+             show_progress: bool = False, class_weights: Tensor | None = None,
+             modality_dropout: float = 0.0) -> dict[str, float]:
     """Loss, accuracy, macro-F1 and calibration error, counted over the examples of a loader.
 
     For a model without classes: loss (mean squared error), mean absolute error and correlation. With `class_weights`
-    (classes,) the loss is `weighted_loss`; all else is as it would be without.
+    (classes,) the loss is `weighted_loss`; all else is as it would be without. With `modality_dropout`, see `outputs`.
     """
-    return measured(*outputs(model, loader, show_progress), class_weights)
+    return measured(*outputs(model, loader, show_progress, modality_dropout), class_weights)
 
 
 def measured(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> dict[str, float]:

@@ -15,11 +15,14 @@ from torch import Tensor
 
 from ..bars import progress
 from ..encoders.base import Encoded, Encoder
+from ..fusion.absent import without
 from ..model.model import MultimodalSentimentModel
 from ..model.modes import evaluating
 from ..posts.post import Post, Posts, check_text
 from .batches import make_loader
 
+#: What features say of each post besides its label: fields of `Features`, in their order.
+KNOWN = ("relations", "text_kinds", "picture_levels", "two_sided", "tones")
 _CHUNK = 16  # batches whose posts are held at once, to be sorted by the length of their texts
 
 
@@ -36,10 +39,11 @@ class Features:
 
     sides: Mapping[str, Encoded]  # side → tokens (n, tokens, width) and mask (n, tokens), in the order of the sides
     labels: Tensor  # (n,) of class indices, or of numbers
-    relations: tuple[str, ...] = ()  # these four as in `Post`, for the slices
+    relations: tuple[str, ...] = ()  # these five as in `Post`, for the slices
     text_kinds: tuple[Any, ...] = ()
     picture_levels: tuple[int, ...] = ()
     two_sided: tuple[bool, ...] = ()
+    tones: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.labels, Tensor) or self.labels.is_complex():
@@ -68,7 +72,7 @@ class Features:
         return replace(self, sides={name: side.rows(index) for name, side in self.sides.items()},
                        labels=self.labels[index],
                        **{name: tuple(getattr(self, name)[i] for i in places) if getattr(self, name) else ()
-                          for name in ("relations", "text_kinds", "picture_levels", "two_sided")})
+                          for name in KNOWN})
 
     @property
     def widths(self) -> dict[str, int]:
@@ -149,7 +153,7 @@ def _sorted_batches(model: MultimodalSentimentModel, posts: Posts, batch_size: i
         for i, post in enumerate(chunk, start):
             if post.text is not None and "text" in model.sides:
                 check_text(post.text, f"the text of post {i}")
-            known[i] = (post.relation, post.text_kind, post.picture_level, post.two_sided)
+            known[i] = (post.relation, post.text_kind, post.picture_level, post.two_sided, post.tone)
         order = sorted(range(len(chunk)), key=lambda i: len(chunk[i].text or ""))
         places = torch.tensor(order, dtype=torch.long).add(start).split(batch_size)
         yield from zip(places, make_loader([chunk[i] for i in order], model, batch_size))
@@ -206,6 +210,13 @@ def vectors_of(model: MultimodalSentimentModel, features: Features) -> Features:
         return Encoded.cat([Encoded.of(encoder.pool(part), part.mask.any(1)) for part in parts])
 
     return replace(features, sides={name: pooled(name, model.encoders[name]) for name in features.sides})
+
+
+def given(features: Features, sides: Iterable[str]) -> Features:
+    """The same posts of which some sides alone are there; the others are missing, and not zeros."""
+    gone = torch.ones(len(features), dtype=torch.bool)
+    return replace(features, sides=without(features.sides, {side: gone for side in features.sides
+                                                            if side not in set(sides)}))
 
 
 def shuffled(features: Features, seed: int = 0) -> Features:

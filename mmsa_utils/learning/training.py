@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..bars import progress
+from ..fusion.absent import drop_sides
 from ..model.head import probabilities_of
 from ..model.model import MultimodalSentimentModel
 from ..posts.identity import identity
 from ..seeds import apart, seeded
+from .alignment import check_absence, refuse_missing
 from .evaluation import evaluate
 from .losses import check_labels, checked_weights, class_count, weighted_loss
 from .runs import Run, digest
@@ -23,7 +25,7 @@ from .runs import Run, digest
 def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
           validation: Iterable[dict[str, Tensor]], *, epochs: int = 5, encoder_lr: float = 1e-3, lr: float = 2e-3,
           weight_decay: float = 0.01, warmup: float = 0.1, clip: float = 1.0,
-          class_weights: Sequence[float] | Tensor | None = None, seed: int = 0,
+          class_weights: Sequence[float] | Tensor | None = None, modality_dropout: float = 0.0, seed: int = 0,
           checkpoint: str | Path | None = None, on_epoch: Callable[[MultimodalSentimentModel], Any] | None = None,
           show_progress: bool = True) -> list[dict[str, float]]:
     """Train with AdamW and keep the epoch with the lowest validation loss.
@@ -42,6 +44,9 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
         class_weights: how much an example of each class counts in the loss, such as `balanced_weights` of the training
             labels, so that a rare class is not passed over. The validation loss, which chooses the epoch, is weighted
             alike.
+        modality_dropout: the probability with which each side of a post is left out, so that a model made with
+            absent=True learns to do without (`drop_sides`): in training anew each time, of the validation posts the
+            same ones in each epoch.
         seed: of dropout.
         checkpoint: a file to keep the run in after each epoch. A start that finds it goes on there, and ends with the
             same bits as if nothing had happened; it stays when the run is over.
@@ -55,13 +60,15 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
 
     Raises:
         ValueError: for a label that is no class, no epochs, a loss that is never a number, a checkpoint of another
-            run, or `on_epoch` for a run whose first epochs are over: they cannot be shown to it again.
+            run, or `on_epoch` for a run whose first epochs are over: they cannot be shown to it again; for posts that
+            lack a side if the model was not made with absent=True.
         OSError: if the checkpoint cannot be written.
     """
     if epochs < 1:
         raise ValueError(f"epochs is {epochs}: expected at least 1.")
     steps = epochs * _length(loader)
     _length(validation)
+    check_absence(model.fusion, modality_dropout)
     device, classes = model.device, class_count(model.classes)
     weights = checked_weights(class_weights, classes)
     weighted: dict[str, Any] = {} if weights is None else {"class_weights": weights}
@@ -77,6 +84,7 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
         run = Run(learner, [optimizer, schedule, scaler, *shuffles], checkpoint, None if checkpoint is None else {
             "epochs": epochs, "warm-up or clipping": [warmup, clip],
             **({} if weights is None else {"class weights": weights.tolist()}),
+            **({"modality dropout": modality_dropout} if modality_dropout else {}),
             "encoders": digest(*model.encoders.state_dict().values()), **_posts_of(loader, validation)},
             on_epoch is not None)
         for epoch in range(len(run.history) + 1, epochs + 1):
@@ -86,7 +94,10 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
                 check_labels(batch["labels"], classes)
                 labels = batch["labels"].to(device)
                 with torch.autocast(device.type, torch.float16, enabled=mixed):
-                    logits = model(**{name: tensor.to(device) for name, tensor in batch.items() if name != "labels"})
+                    sides = model.encode(**{name: x.to(device) for name, x in batch.items() if name != "labels"})
+                    refuse_missing(model.fusion, sides)
+                    logits = model.classify(model.fuse(
+                        drop_sides(sides, modality_dropout) if modality_dropout else sides))
                     loss = weighted_loss(logits.float(), labels, weights)
                 optimizer.zero_grad()
                 scaler.scale(loss).backward()
@@ -102,7 +113,7 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
             train_figures = {"train_loss": total_loss / count}
             if classes is not None:
                 train_figures["train_accuracy"] = right / count
-            checked = evaluate(model, validation, **weighted)
+            checked = evaluate(model, validation, **weighted, modality_dropout=modality_dropout)
             run.end_epoch({"epoch": epoch, **train_figures,
                            **{name: value for name, value in checked.items() if name != "calibration_error"}})
             if on_epoch is not None:

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..posts.post import SUBJECTS
+from ..posts.post import SUBJECTS, listed
 
 if TYPE_CHECKING:
     from .model import MultimodalSentimentModel
@@ -29,7 +29,7 @@ def body(model: MultimodalSentimentModel, figures: str = "") -> str:
             ("encoders", "kept as they were" if model.frozen else "trained with the rest"), ("classes", classes),
             ("saved", f"{datetime.date.today().isoformat()}, by version {__version__}")]
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    sides = " and ".join(SUBJECTS[side] for side in model.sides)
+    sides = listed([SUBJECTS[side] for side in model.sides])
     return f"""# A reader of posts: {sides} to {'a number' if model.classes is None else 'a class'}
 
 {MARK}. Load it with `MultimodalSentimentModel.from_pretrained(folder)`.
@@ -55,7 +55,8 @@ from decides whether the model may be passed on."""
 def _known(model: MultimodalSentimentModel) -> str:
     if model.familiarity is None:
         return "Nobody looked how its posts' features lie, so it can be sure of an answer to what it never met."
-    return "`Reader` and `predict` name a text or picture that is unlike those posts, and leave it out of the answer."
+    a_side = listed([SUBJECTS[side] for side in model.sides], "or")
+    return f"`Reader` and `predict` name a {a_side} that is unlike those posts, and leave it out of the answer."
 
 
 def name_of(encoder: str) -> str:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from ..encoders.base import Encoded, Encoder
-from ..posts.post import SUBJECTS
+from ..posts.post import SUBJECTS, listed
 
 LEVELS = ("tokens", "vector")
 
@@ -94,11 +94,12 @@ def about_strange(strange: Mapping[str, bool], answered: bool) -> list[str]:
     odd = [SUBJECTS[side] for side, is_so in strange.items() if is_so]
     if not odd:
         return []
-    what = " and ".join(f"the {subject}" for subject in odd)
+    what = listed([f"the {subject}" for subject in odd])
     unlike = f"{what} {'is' if len(odd) == 1 else 'are'} unlike all that the model has learned from"
-    known = " and ".join(f"the {SUBJECTS[side]}" for side, is_so in strange.items() if not is_so)
+    known = [f"the {SUBJECTS[side]}" for side, is_so in strange.items() if not is_so]
     if not known:
         return [f"{unlike}: it gives no answer."]
     left_out = f"{unlike} and {'was' if len(odd) == 1 else 'were'} left out"
-    return [f"{left_out}: the answer is what {known} alone says." if answered else
-            f"{left_out}; {known} alone is not sure enough: it gives no answer."]
+    one = len(known) == 1
+    return [f"{left_out}: the answer is what {listed(known)} alone {'says' if one else 'say'}." if answered else
+            f"{left_out}; {listed(known)} alone {'is' if one else 'are'} not sure enough: it gives no answer."]

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from ..checksums import WEIGHTS, check_weights
 from ..encoders.base import Encoded, Encoder, Encoders
 from ..encoders.table import load_encoder
+from ..fusion.absent import Absent
+from ..fusion.base import Fusion
 from ..fusion.table import make_fusion
 from ..posts.likeness import Digests
 from ..posts.post import LABELS
@@ -24,7 +26,7 @@ from .modes import evaluating
 from .prepare import Preparation
 from .raw import in_batches
 
-#: The two named systems of the course: pair -> (text encoder, image encoder).
+#: The two named systems of the course: pair → (text encoder, image encoder). A voice can join any.
 PAIRS = {"bert+resnet18": ("bert", "resnet18"), "distilbert+vit": ("distilbert", "vit")}
 
 
@@ -36,12 +38,14 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
     model is, but for encoders that are, number by number, those of this package.
 
     Args:
-        text, image: encoders by name, as in `load_text_encoder` and `load_image_encoder`, or made ones; any goes with
-            any. None: the model does not read that side.
+        text, image, voice: encoders by name, as in `load_text_encoder`, `load_image_encoder` and
+            `load_voice_encoder`, or made ones; any goes with any. None: the model does not read that side.
         size: ``"mini"`` or ``"full"``.
         classes: their names, in the order of the labels; two classes share a single logit. None: the model gives a
             number (regression).
         fusion: by name, see `FUSIONS`.
+        absent: learn a vector that stands for each side where a post lacks it, see `Absent`; without, no post that
+            lacks a side can be learned from.
         hidden, dropout: of the head, see `mlp_head`; a fusion that only adds has a linear one.
         frozen: keep the encoders as they are; only fusion and head are trained.
         pretrained: False for encoders with random weights.
@@ -55,23 +59,26 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
         learned_from: digests of the posts that it was trained on (`digests_of`), saved with it; None if nobody said.
     """
 
+    fusion: Fusion
     temperature: Tensor
 
     def __init__(self, text: str | Encoder | None = "distilbert", image: str | Encoder | None = "vit",
-                 size: str = "mini", *, classes: Sequence[str] | None = LABELS, fusion: str = "concat",
-                 hidden: int = 256, dropout: float = 0.2, frozen: bool = False, pretrained: bool = True,
+                 size: str = "mini", *, voice: str | Encoder | None = None, classes: Sequence[str] | None = LABELS,
+                 fusion: str = "concat", absent: bool = False, hidden: int = 256, dropout: float = 0.2,
+                 frozen: bool = False, pretrained: bool = True,
                  seed: int = 0):
         super().__init__()
         self.classes = checked_classes(classes)
         self.learned_from: Digests | None = None
         self.familiarity: Familiarity | None = None
-        chosen = {"text": text, "image": image}  # in the order of SIDES
+        chosen = {"text": text, "image": image, "voice": voice}  # in the order of SIDES
         self.encoders = Encoders({
             side: name if isinstance(name, Encoder) else load_encoder(side, name, size, pretrained, seed)
             for side, name in chosen.items() if name is not None})
         self.size = size
         with seeded(seed):
-            self.fusion = make_fusion(fusion, {side: encoder.width for side, encoder in self.encoders.items()})
+            made = make_fusion(fusion, {side: encoder.width for side, encoder in self.encoders.items()})
+            self.fusion = Absent(made) if absent else made
             self.head = head_for(self.fusion, self.num_outputs, hidden, dropout)
         # Logits are divided by the temperature; it stays 1 until `fit_temperature` finds a better one.
         self.register_buffer("temperature", torch.ones(()))
@@ -117,7 +124,7 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
 
     @property
     def prepare(self) -> Preparation:
-        """Texts and PIL pictures, a list of each → ``input_ids``, ``attention_mask`` (batch, tokens), ``pixel_values``.
+        """Texts, PIL pictures and sounds, a list of each side that the model reads → a batch of tensors.
 
         ``model.prepare(texts, images)``; see `Preparation`.
         """
@@ -164,9 +171,10 @@ class MultimodalSentimentModel(nn.Module, PyTorchModelHubMixin, library_name="mm
         return logits if self.classes is None else probabilities_of(logits)
 
     def predict(self, *raw: Iterable[Any] | None, batch_size: int = 64) -> Tensor:
-        """Texts and PIL pictures, a list of each → class probabilities (posts, classes), with dropout off.
+        """A list for each side, such as texts and PIL pictures → class probabilities (posts, classes), dropout off.
 
-        A model without classes gives its numbers (posts, 1). The lists may be tuples, arrays, columns of a table or
+        A model without classes gives its numbers (posts, 1). Where a post lacks a side its list has None; None in place
+        of a list: all posts lack it. The lists may be tuples, arrays, columns of a table or
         generators; only `batch_size` posts are prepared at a time, so memory does not grow with their number.
 
         Raises:
@@ -222,9 +230,15 @@ def checked_classes(classes: Sequence[str] | None) -> tuple[str, ...] | None:
     return names
 
 
-def load_model(folder: str | Path | None = None) -> MultimodalSentimentModel:
-    """Load a saved model; without a folder, the aligned one that ships with this package (distilbert+vit, mini)."""
+def load_model(folder: str | Path | None = None, voice: bool = False) -> MultimodalSentimentModel:
+    """Load a saved model; without a folder, an aligned one that ships with this package (distilbert+vit, mini).
+
+    Args:
+        folder: that `save_pretrained`, `train --out` or `align --out` wrote.
+        voice: of the models that ship, the one that reads a voice too (distilbert+vit+whisper), and has learned to do
+            without any of its sides.
+    """
     if folder is None:
-        check_weights(WEIGHTS / "head")
-        folder = WEIGHTS / "head"
+        folder = WEIGHTS / ("spoken" if voice else "head")
+        check_weights(folder)
     return MultimodalSentimentModel.from_pretrained(folder)

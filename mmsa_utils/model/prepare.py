@@ -35,7 +35,7 @@ class Preparation:
         given = [None if items is None else list(items) for items in raw]
         lengths = {len(items) for items in given if items is not None}
         if lengths <= {0}:
-            raise ValueError("got no posts: expected at least one text and one picture.")
+            raise ValueError("got no posts: expected at least one.")
         n = max(lengths)
         lists = [[None] * n if items is None else items for items in given]
         check_posts(lists, self.sides, None if n == 1 else 0)

@@ -1,4 +1,4 @@
-"""What a model is given: a list of texts, one of pictures, of any kind of list; checked, and taken a few at a time."""
+"""What a model is given: for each side a list, of any kind; checked, and taken a few at a time."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 from PIL import Image
 
-from ..posts.post import check_text
-
-MANY = {"text": "texts", "image": "pictures"}
+from ..posts.post import MANY, SUBJECTS, check_text
+from ..posts.sound import Sound
 
 
 def check_lists(raw: Sequence[Any], sides: Sequence[str]) -> None:
     """Raise ValueError unless there is something to walk through for each side: a list, tuple, array, column of a
     table or generator; or None, for a side that all posts lack. Those with a length must be as long as each other.
     """
-    names = [MANY.get(side, side) for side in sides]
-    if any(isinstance(items, (str, bytes, os.PathLike, Image.Image)) for items in raw):
-        raise ValueError("got a single text or picture: expected a list of texts and a list of pictures, such as "
+    names = [MANY[side] for side in sides]
+    if any(isinstance(items, (str, bytes, os.PathLike, Image.Image, Sound)) for items in raw):
+        one, many = " or ".join(SUBJECTS[side] for side in sides), " and ".join(f"a list of {name}" for name in names)
+        raise ValueError(f"got a single {one}: expected {many}, such as "
                          f"{' and '.join(f'[{side}]' for side in sides)} for one post.")
     if len(raw) != len(names):
         raise ValueError(f"got {len(raw)} list{'s' * (len(raw) != 1)}: this model reads {len(names)}, "
@@ -38,8 +38,8 @@ def check_lists(raw: Sequence[Any], sides: Sequence[str]) -> None:
                              + ("a single column." if name != "pictures" else "[Image.fromarray(a) for a in arrays]."))
     counts = {name: len(items) for name, items in zip(names, raw) if hasattr(items, "__len__")}
     if len(set(counts.values())) > 1:
-        raise ValueError(f"got {' and '.join(f'{n} {name}' for name, n in counts.items())}: expected one picture a "
-                         "text.")
+        raise ValueError(f"got {' and '.join(f'{n} {name}' for name, n in counts.items())}: expected as many of "
+                         "each, one a post; None where one is missing.")
 
 
 def check_posts(lists: Sequence[Sequence[Any] | None], sides: Sequence[str], first: int | None = 0) -> None:
@@ -73,12 +73,12 @@ def in_batches(raw: Sequence[Any], sides: Sequence[str], size: int) -> Iterator[
         lists = [None if walk is None else list(islice(walk, size)) for walk in walks]
         lengths = {len(items) for items in lists if items is not None}
         if len(lengths) > 1:
-            counts = (f"{first + len(items)} {MANY.get(side, side)}" + " or more" * (len(items) == size)
+            counts = (f"{first + len(items)} {MANY[side]}" + " or more" * (len(items) == size)
                       for side, items in zip(sides, lists) if items is not None)
-            raise ValueError(f"got {' and '.join(counts)}: expected one picture a text.")
+            raise ValueError(f"got {' and '.join(counts)}: expected as many of each, one a post.")
         if lengths <= {0}:
             if first == 0:
-                raise ValueError("got no posts: expected at least one text and one picture.")
+                raise ValueError("got no posts: expected at least one.")
             return
         n, = lengths
         check_posts(lists, sides, None if first == 0 and n == 1 < size else first)

@@ -19,6 +19,9 @@ def recipe(model: MultimodalSentimentModel) -> dict[str, Any]:
     Raises:
         ValueError: for a side whose preparation cannot be told in numbers; the message names it.
     """
+    if set(model.sides) - {"text", "image"}:
+        raise ValueError(f"the model reads a {model.sides[-1]}, and an export knows texts and pictures alone: export a "
+                         "model of these, or use this one in Python (load_model).")
     told: dict[str, Any] = {"classes": model.classes and list(model.classes), "temperature": model.temperature.item()}
     for side, encoder in model.encoders.items():
         if side == "text":
@@ -27,10 +30,8 @@ def recipe(model: MultimodalSentimentModel) -> dict[str, Any]:
                 raise ValueError(f"the tokenizer of the text encoder {encoder.name!r} has no tokenizer.json: expected "
                                  "one of the package tokenizers (a fast one).")
             told["text"] = {"max_tokens": encoder.max_tokens}
-        elif side == "image":
-            told["image"] = _pictures(encoder)
         else:
-            raise ValueError(f"the model reads {side}: expected text and pictures alone.")
+            told["image"] = _pictures(encoder)
     return told
 
 

@@ -27,9 +27,11 @@ from ..encoders.base import Encoder
 from ..encoders.loading import quiet
 from ..encoders.table import ENCODERS, load_encoder
 from ..errors import in_short
+from ..fusion.absent import Absent
 from ..fusion.table import FUSIONS
-from ..posts.likeness import PICTURE_BYTES, TEXT_BYTES, Digests
+from ..posts.likeness import PICTURE_BYTES, TEXT_BYTES, VOICE_BYTES, Digests
 from ..posts.post import SIDES
+from ..posts.sound import Sound
 from .card import MARK
 from .familiarity import LEVELS, Cloud, Familiarity
 from .head import mlp_head
@@ -39,7 +41,8 @@ if TYPE_CHECKING:
 
 LEARNED_FROM = "learned_from.safetensors"  #: digests of the training posts, in the folder of a model
 FAMILIARITY = "familiarity.safetensors"  #: where the features of its training posts lie
-_SAMPLES = {"text": "Hello", "image": Image.new("RGB", (64, 64))}  # what a loaded model is tried on
+_SAMPLES = {"text": "Hello", "image": Image.new("RGB", (64, 64)),  # what a loaded model is tried on
+            "voice": Sound(np.sin(np.arange(8000) / 12).astype(np.float32))}
 _NO_MODEL = "expected a folder written by save_pretrained, `train --out` or `align --out`."
 
 
@@ -78,7 +81,8 @@ def save(model: MultimodalSentimentModel, folder: Path) -> dict[str, Any]:
         save_file(state, Path(made) / "model.safetensors")
         if model.learned_from is not None:
             save_file({name: torch.from_numpy(np.ascontiguousarray(rows))
-                       for name, rows in model.learned_from._asdict().items()}, Path(made) / LEARNED_FROM)
+                       for name, rows in model.learned_from._asdict().items() if name != "voices" or len(rows)},
+                      Path(made) / LEARNED_FROM)
         if model.familiarity is not None:
             save_file({f"{side}.{level}.{part}": tensor.contiguous() for side, clouds in model.familiarity.items()
                        for level, cloud in clouds.items() for part, tensor in cloud._asdict().items()},
@@ -117,11 +121,13 @@ def _shape(model: MultimodalSentimentModel) -> dict[str, Any]:
     if repr(model.head) != repr(mlp_head(model.width, model.num_outputs, hidden, dropout)):
         raise ValueError(f"the head is not what mlp_head makes for {model.num_outputs} outputs: a saved model could "
                          "not make it again. Save its weights by yourself (torch.save(model.head.state_dict(), ...)).")
-    name = next((name for name, kind in FUSIONS.items() if type(model.fusion) is kind), None)
+    absent = isinstance(model.fusion, Absent)
+    fusion = model.fusion.fusion if isinstance(model.fusion, Absent) else model.fusion
+    name = next((name for name, kind in FUSIONS.items() if type(fusion) is kind), None)
     if name is None:
-        raise ValueError(f"the fusion, a {type(model.fusion).__name__}, is in no line of FUSIONS "
+        raise ValueError(f"the fusion, a {type(fusion).__name__}, is in no line of FUSIONS "
                          "(mmsa_utils.fusion.table): it could not be loaded again. Add the line.")
-    return {"fusion": name, "hidden": hidden, "dropout": dropout}
+    return {"fusion": name, "absent": absent, "hidden": hidden, "dropout": dropout}
 
 
 def load(cls: type[MultimodalSentimentModel], source: str | Path, **hub: Any) -> MultimodalSentimentModel:
@@ -191,7 +197,7 @@ def _load(cls: type[MultimodalSentimentModel], folder: Path, config: dict[str, A
                                                           for side, entry in config["sides"].items()}}
     for key in ("size", "classes", "fusion", "hidden", "dropout", "frozen"):
         options[key] = config[key]
-    model = cls(**options)
+    model = cls(**options, absent=config.get("absent", False))  # models of earlier versions do not say
     found = {name: tensor.shape for name, tensor in state.items()}
     expected = {name: tensor.shape for name, tensor in model.state_dict().items() if not name.startswith("encoders.")}
     odd = sorted(name for name in {**found, **expected} if found.get(name) != expected.get(name))
@@ -211,8 +217,9 @@ def _learned_from(folder: Path) -> Digests | None:
     try:
         found = {name: tensor.numpy() for name, tensor in load_file(path).items()}
         digests = Digests(**found)
-        for rows, width in zip(digests, (TEXT_BYTES, PICTURE_BYTES)):
-            if rows.dtype != np.uint8 or rows.shape != (len(digests.texts), width):
+        for rows, width in zip(digests, (TEXT_BYTES, PICTURE_BYTES, VOICE_BYTES)):
+            count = len(rows) and len(digests.texts)  # none of voices: no post had one
+            if rows.dtype != np.uint8 or rows.shape != (count, width) or len(digests.pictures) != len(digests.texts):
                 raise ValueError(f"its rows are {rows.shape} {rows.dtype}")
     except (SafetensorError, ValueError, TypeError) as error:
         raise ValueError(f"{path} is damaged ({in_short(error)}): copy it again, or remove it; then nobody can say any "

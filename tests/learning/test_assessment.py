@@ -9,7 +9,8 @@ from helpers import food, mini
 
 from mmsa_utils import FoodPosts, MultimodalSentimentModel, Post, evaluate, make_loader, metrics
 from mmsa_utils.learning.alone import Alone
-from mmsa_utils.learning.assessment import Answers, ask, assessed
+from mmsa_utils.learning.asking import Answers, ask
+from mmsa_utils.learning.assessment import assessed
 
 MOODS = ("negative", "neutral", "positive")
 

@@ -16,8 +16,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """The correction phase, with its controls."""
     if arguments.seeds < 1:
         raise ValueError(f"--seeds is {arguments.seeds}: expected at least 1.")
-    report, model = correction_phase(*pair_of(arguments.pair), arguments.size, fusion=arguments.fusion,
-                                     seeds=arguments.seeds,
+    report, model = correction_phase(**pair_of(arguments.pair), size=arguments.size, fusion=arguments.fusion,
+                                     modality_dropout=arguments.modality_dropout, seeds=arguments.seeds,
                                      n_train=arguments.posts, n_test=arguments.test_posts,
                                      conflict=arguments.conflict, data_seed=arguments.seed, device=best_device(),
                                      folder=unfinished(arguments))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 import threading
@@ -14,20 +15,23 @@ from PIL import Image
 
 from ..errors import EncoderUnavailable
 from ..figures import panels
-from ..model.familiarity import about_strange
 from ..model.model import PAIRS, load_model
-from ..model.remarks import remarks
 from ..posts.pictures import MAX_BYTES, picture_from_bytes
-from ..posts.post import SUBJECTS, is_blank
+from ..posts.post import SIDES, SUBJECTS, is_blank
+from ..posts.sound import Sound, open_sound
+from ..reading.examples import examples, spoken_examples
 from ..reading.explain import Regions, Words, explain_picture, explain_text
-from ..reading.reader import Reader, Reading, checked_text, examples, quick_align
-from ..reading.view import alone_html, answer_html, mattered_html, whatif_html
+from ..reading.reader import Reader, Reading, checked_text, quick_align
+from ..reading.view import answer_html, mattered_html, whatif_html
 
 SHIPPED, OWN = "DistilBERT + ViT, mini (ready)", "your own model"
+VOICED = "DistilBERT + ViT + Whisper, mini (ready)"
 NAMES = {"bert+resnet18": "BERT + ResNet-18", "distilbert+vit": "DistilBERT + ViT"}
 HINT_ANSWER = panels.paragraph("Write a text, add a picture: they are read as you go.")
 HINT_WHATIF = panels.paragraph("Give another text or another picture: the post is read with it in place of yours.")
-HINT_MATTERED = panels.paragraph("The words and the regions that speak for the mood, as soon as there is a whole post.")
+HINT_SPEECH = panels.paragraph("Give another text, picture or voice: the post is read with it in place of yours.")
+HINT_MATTERED = panels.paragraph("The words and the regions that speak for the mood, as soon as there is a text or a "
+                                 "picture.")
 LARGE = 1024  # pixels: what an upload is brought down to
 
 
@@ -37,20 +41,26 @@ def choices_of(folder: str | Path | None) -> dict[str, Callable[[], tuple[Reader
     def shipped() -> tuple[Reader, str]:
         return Reader(load_model()), "The model that ships with the course: frozen encoders, an aligned head."
 
+    def voiced() -> tuple[Reader, str]:
+        return Reader(load_model(voice=True)), ("The model with a voice that ships with the course: it was "
+                                                "taught to do without any of the three.")
+
     def own() -> tuple[Reader, str]:
         return Reader(load_model(folder)), "Your own model, from the folder that the dashboard was started with."
 
-    def aligned(pair: str, size: str, posts: int) -> tuple[Reader, str]:
-        model, accuracy = quick_align(*PAIRS[pair], size, posts)
+    def aligned(pair: str, size: str, posts: int, **voice: str) -> tuple[Reader, str]:
+        model, accuracy = quick_align(*PAIRS[pair], size, posts, **voice)
         return Reader(model), (f"A head aligned just now on {posts:,} generated posts: right on {accuracy:.0%} of "
                                f"{posts // 4:,} validation posts. It lasts until the dashboard ends.")
 
     choices: dict[str, Callable] = {OWN: own} if folder else {}
-    choices[SHIPPED] = shipped
+    choices |= {SHIPPED: shipped, VOICED: voiced}
     for size, posts, remark in (("mini", 3000, "15 seconds"), ("full", 1000, "a download")):
         for pair, name in NAMES.items():
             if (pair, size) != ("distilbert+vit", "mini"):
                 choices[f"{name}, {size} ({remark})"] = functools.partial(aligned, pair, size, posts)
+    choices["DistilBERT + ViT + Whisper, full (a download)"] = functools.partial(
+        aligned, "distilbert+vit", "full", 1000, voice="whisper")
     return choices
 
 
@@ -61,11 +71,13 @@ class Answers:
     """
 
     def __init__(self, choices: dict[str, Callable[[], tuple[Reader, str]]]):
-        self.choices, self.posts, self.loading = choices, examples(), threading.Lock()
+        self.choices, self.loading = choices, threading.Lock()
+        self.posts, self.spoken = examples(), spoken_examples()
         self.first = next(iter(choices))
         self.loaded = {self.first: choices[self.first]()}  # name → its reader, and a line about it
         self.coming, self.refused = set[str](), set[str]()  # those being loaded, and those that cannot be had
         self._opened = functools.lru_cache(maxsize=8)(opened)
+        self._heard = functools.lru_cache(maxsize=8)(heard)
         self._words = functools.lru_cache(maxsize=64)(self._explain_text)
         self._regions = functools.lru_cache(maxsize=16)(self._explain_picture)
 
@@ -95,9 +107,13 @@ class Answers:
         return panels.paragraph("A head for these encoders is being aligned on generated posts: some fifteen seconds "
                                 "at mini size, many minutes at full size without a GPU.")
 
-    def answer(self, text: str, file: str | None, name: str) -> str:
-        """What the post says; or, while one side is missing, the other alone; or what is wrong with either."""
-        post, faults = self._given(text, file)
+    def hears(self, name: str) -> bool:
+        """Whether a model reads voices, as far as is known."""
+        return name in self.loaded and "voice" in self.loaded[name][0].model.sides
+
+    def answer(self, text: str, file: str | None, name: str, voice: str | None = None) -> str:
+        """What the post says, with the sides that are there by now; or what is wrong with them."""
+        post, faults = self._given(name, text, file, voice)
         if name in self.coming:
             return panels.paragraph("This model is still being made ready. Go on writing: your post is read as soon as "
                                     "the model is there.")
@@ -105,50 +121,47 @@ class Answers:
             faults.append("This model is not there: choose another, or the same once more.")
         if faults:
             return "".join(panels.note(fault) for fault in faults)
-        reader = self.loaded[name][0]
-        if len(post) == 2:
-            return answer_html(self._read(reader, post))
-        for side, item in post.items():
-            strange = reader.strange(side, item)
-            said = about_strange({side: strange}, not strange)
-            said += remarks(reader.model, [item]) if side == "text" else []
-            return alone_html(SUBJECTS[side], reader.classes,
-                              None if strange else reader.alone(side, [item])[0].tolist(), said)
-        return HINT_ANSWER
+        return answer_html(self._read(name, post)) if post else HINT_ANSWER
 
-    def whatif(self, text: str, file: str | None, name: str, other_text: str, other_file: str | None) -> str:
-        """The same post with another text, with another picture, and with both where both are given."""
-        mine, faults = self._given(text, file)
-        other, other_faults = self._given(other_text, other_file)
+    def whatif(self, text: str, file: str | None, name: str, other_text: str, other_file: str | None,
+               voice: str | None = None, other_voice: str | None = None) -> str:
+        """The same post with another text, another picture, another voice, and with all of these that are given."""
+        mine, faults = self._given(name, text, file, voice)
+        other, other_faults = self._given(name, other_text, other_file, other_voice)
         if other_faults:
             return "".join(panels.note(fault) for fault in other_faults)
-        if faults or not other or len(mine) < 2 or name not in self.loaded:
-            return HINT_WHATIF
-        reader = self.loaded[name][0]
-        named = {"text": "with the other text", "image": "with the other picture"}
-        posts = {named[side]: {**mine, side: item} for side, item in other.items()}
-        if len(other) == 2:
-            posts["with both"] = other
-        return whatif_html(self._read(reader, mine),
-                           {changed: self._read(reader, post) for changed, post in posts.items()})
+        if faults or not other or not mine or name not in self.loaded:
+            return HINT_SPEECH if self.hears(name) else HINT_WHATIF
+        posts = {f"with the other {SUBJECTS[side]}": {**mine, side: item} for side, item in other.items()}
+        if len(other) > 1:
+            posts["with both" if len(other) == 2 else "with all three"] = {**mine, **other}
+        return whatif_html(self._read(name, mine),
+                           {changed: self._read(name, post) for changed, post in posts.items()})
 
-    def mattered(self, text: str, file: str | None, name: str) -> str:
-        """The words and the regions that speak for what their side says."""
-        post, faults = self._given(text, file)
-        if faults or len(post) < 2 or name not in self.loaded:
+    def mattered(self, text: str, file: str | None, name: str, voice: str | None = None) -> str:
+        """The words and the regions that speak for what their side says, of the sides that the answer rests on."""
+        post, faults = self._given(name, text, file, voice)
+        if faults or not post.keys() & {"text", "image"} or name not in self.loaded:
             return HINT_MATTERED  # the answer says why
-        return mattered_html(self._words(name, text), self._regions(name, file))
+        reading = self._read(name, post)
+        return mattered_html(self._words(name, post["text"]) if "text" in reading.counted else None,
+                             self._regions(name, file) if "picture" in reading.counted else None,
+                             [side for side in reading.unfamiliar if side != "voice"])
 
-    def read(self, text: str, picture: str | None) -> dict[str, Any]:
-        """Read one post: its text and its picture (a file) → label, probabilities, what each side alone would say."""
-        text = checked_text(text)
-        return self.loaded[self.first][0].read(text, opened(picture)).summary
+    def read(self, text: str | None, picture: str | None, voice: str | None = None) -> dict[str, Any]:
+        """Read one post: its text, its picture and its voice (files), None for what it lacks → label, probabilities,
+        what each side alone would say."""
+        return self.loaded[self.first][0].read(text, opened(picture) if picture else None,
+                                               heard(voice) if voice else None).summary
 
-    def _given(self, text: str, file: str | None) -> tuple[dict[str, Any], list[str]]:
-        """The sides of a post that are there, and a sentence for each that is there and cannot be read."""
-        post, faults = {}, []
-        for side, item, check in (("text", text, checked_text), ("image", file, self._picture)):
-            if not item or side == "text" and is_blank(item):
+    def _given(self, name: str, text: str, file: str | None, voice: str | None) -> tuple[dict[str, Any], list[str]]:
+        """The sides of a post that are there and that the model reads, and a sentence for each that cannot be read."""
+        post: dict[str, Any] = {}
+        faults: list[str] = []
+        checks: tuple[Callable[[str], Any], ...] = (
+            checked_text, functools.partial(self._kept, self._opened), functools.partial(self._kept, self._heard))
+        for side, item, check in zip(SIDES, (text, file, voice), checks):
+            if not item or side == "text" and is_blank(item) or side == "voice" and not self.hears(name):
                 continue
             try:
                 post[side] = check(item)
@@ -156,37 +169,58 @@ class Answers:
                 faults.append(_sentence(error))
         return post, faults
 
-    def _picture(self, path: str) -> Image.Image:
-        if not os.path.exists(path):  # deleted meanwhile: then what was kept of it goes, too
-            self._opened.cache_clear()
-        return self._opened(path)
+    @staticmethod
+    def _kept(reader: Any, path: str) -> Any:
+        """An uploaded file, opened once; if it was deleted meanwhile, what was kept of it goes, too."""
+        if not os.path.exists(path):
+            reader.cache_clear()
+        return reader(path)
 
-    def _read(self, reader: Reader, post: dict[str, Any]) -> Reading:
-        return reader.read(post["text"], post["image"])
+    def _read(self, name: str, post: dict[str, Any]) -> Reading:
+        return self.loaded[name][0].read(*(post.get(side) for side in SIDES))
 
     def _explain_text(self, name: str, text: str) -> Words:
         return explain_text(self.loaded[name][0], text)
 
     def _explain_picture(self, name: str, path: str) -> Regions:
-        return explain_picture(self.loaded[name][0], self._picture(path))
+        return explain_picture(self.loaded[name][0], self._kept(self._opened, path))
 
 
-def opened(path: str | None) -> Image.Image:
+def opened(path: str) -> Image.Image:
     """An uploaded picture, brought down to what a model can use of it.
 
     Raises:
         ValueError: whatever is wrong with it, without naming a place on this machine.
     """
-    if not path:
-        raise ValueError("there is no picture: add one.")
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError:
-        raise ValueError("the picture is no longer here: add it again.") from None
-    image = picture_from_bytes(data, "the picture")
+    image = picture_from_bytes(_content(path, "the picture"), "the picture")
     factor = min(image.size) // LARGE
     return image.reduce(factor) if factor > 1 else image
+
+
+def heard(path: str) -> Sound:
+    """An uploaded or recorded voice.
+
+    Raises:
+        ValueError: whatever is wrong with it, without naming a place on this machine.
+    """
+    data = _content(path, "the voice")
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"the voice has more than {MAX_BYTES // 2**20} MB: save it again shorter.")
+    file = io.BytesIO(data)
+    file.name = "the voice"  # what it is called where something is wrong with it
+    try:
+        return open_sound(file)
+    except ImportError as error:
+        raise ValueError(str(error)) from None
+
+
+def _content(path: str, name: str) -> bytes:
+    """What an uploaded file holds, and a byte more than is allowed where it is too large."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError:
+        raise ValueError(f"{name} is no longer here: add it again.") from None
 
 
 def _sentence(error: Exception) -> str:

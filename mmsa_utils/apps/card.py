@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..model.card import cell
+from ..posts.post import SUBJECTS
 from .words import correction, figure, of_seeds
 
 
@@ -41,7 +42,7 @@ def _of_test(test: Mapping[str, Any]) -> str:
             ("mean absolute error", figure(test["mae"], ends["mae"])), ("correlation", figure(test["correlation"]))])
     rows = [("accuracy", figure(test["accuracy"], ends["accuracy"])),
             ("macro-F1", figure(test["macro_f1"], ends["macro_f1"])),
-            *((f"{'picture' if side == 'image' else cell(side)} alone, accuracy",
+            *((f"{SUBJECTS[side]} alone, accuracy",
                figure(row["accuracy"], row["interval"])) for side, row in test["alone"].items()),
             (f"always {cell(test['most_frequent']['class'])}, accuracy", figure(test["most_frequent"]["accuracy"])),
             ("calibration error", figure(test["calibration_error"]))]

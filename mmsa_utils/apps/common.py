@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,45 +58,73 @@ def saved(model: MultimodalSentimentModel, arguments: argparse.Namespace, result
     if arguments.out:
         from .card import figures
 
+        spoken = ", synthesised voices" if "voice" in model.sides else ""
         source = ("A table of its owner's." if getattr(arguments, "data", None) else
-                  f"Generated posts of food, data seed {arguments.seed}: drawn pictures, made-up texts.")
+                  f"Generated posts of food, data seed {arguments.seed}: drawn pictures, made-up texts{spoken}.")
         model.cpu().save_pretrained(arguments.out, model_card_kwargs={"figures": figures(result, source)})
         shutil.rmtree(unfinished(arguments), ignore_errors=True)
         result["saved"] = arguments.out
     return result
 
 
-def pair_of(name: str) -> tuple[str, str]:
-    text, plus, image = (part.strip() for part in name.partition("+"))
-    if not (text and plus and image):
-        raise ValueError(f"--pair is {name!r}: expected a text and an image encoder, such as distilbert+vit.")
-    return text, image
+def pair_of(name: str) -> dict[str, Any]:
+    """Side → encoder, for the names between which plus signs stand.
+
+    Raises:
+        ValueError: for fewer than a text and an image encoder, or more than a voice's besides.
+    """
+    from ..posts.post import SIDES
+
+    names = [part.strip() for part in name.split("+")]
+    if not all(names) or len(names) not in (2, len(SIDES)):
+        raise ValueError(f"--pair is {name!r}: expected a text and an image encoder, such as distilbert+vit; and a "
+                         "voice's, where there is one, such as distilbert+vit+whisper.")
+    return dict(zip(SIDES, names))
 
 
 def own_posts(arguments: argparse.Namespace, classes: Sequence[str] | None = None, labelled: bool = True,
-              check_pictures: bool = True) -> FilePosts:
-    """The reader's own posts, as the options of a table say; how many each class has, and what was left out, is said.
+              check_pictures: bool = True, sides: Sequence[str] | None = None) -> FilePosts:
+    """The reader's own posts, as the options of a table say; how many each class has, which sides are missing, and what
+    was left out, is said.
+
+    Args:
+        sides: that the model at hand reads; None: those of --pair, which is to be trained. Then, without
+            --modality-dropout, a row that lacks a side is faulty.
 
     Raises:
         ValueError: as `load_posts`; where more rows are faulty than an error can show, all are named in a file.
     """
     from ..posts.own import FaultyRows, load_posts
 
+    learning = sides is None
     try:
         posts = load_posts(arguments.data, arguments.anywhere, show_progress=True, classes=classes, labelled=labelled,
                            skip_faulty=arguments.skip_faulty, text_column=arguments.text_column,
-                           image_column=arguments.image_column, label_column=arguments.label_column,
-                           check_pictures=check_pictures)
+                           image_column=arguments.image_column, voice_column=arguments.audio_column,
+                           label_column=arguments.label_column, check_pictures=check_pictures,
+                           sides=tuple(pair_of(arguments.pair)) if sides is None else sides,
+                           complete=learning and not arguments.modality_dropout)
     except FaultyRows as error:
+        learn = (f" A side is missing in {error.incomplete} of them: --modality-dropout 0.3 takes such posts too, and "
+                 "the model learns to do without.") if learning and error.incomplete else ""
         raise ValueError(f"{error}\n{named_in_a_file(error.faults, arguments)}Mend them, or go on without them by "
-                         "--skip-faulty.") from None
+                         f"--skip-faulty.{learn}") from None
     if posts.faults:
         shown = ["faulty rows, left out:", *posts.faults[:10], named_in_a_file(posts.faults, arguments)]
         log("\n".join(shown).rstrip())
     counts = ", ".join(f"{number} {name}" for name, number in posts.counts().items())
     log(f"{len(posts)} posts" + (f": {counts}" if counts else ""))
+    if posts.missing:
+        log(missing_in_words(posts.missing, len(posts)))
     log("left out: " + (", ".join(f"{number} {reason}" for reason, number in posts.left_out.items()) or "none"))
     return posts
+
+
+def missing_in_words(missing: Mapping[str, int], n: int) -> str:
+    """How many of n posts lack which side, such as "text missing in 12 of 300 posts"."""
+    from ..posts.post import SUBJECTS
+
+    return ", ".join(f"{SUBJECTS[side]} missing in {count}" for side, count in missing.items()) + f" of {n} posts"
 
 
 def named_in_a_file(faults: list[str], arguments: argparse.Namespace) -> str:

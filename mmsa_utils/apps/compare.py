@@ -7,15 +7,14 @@ from typing import Any
 
 from ..learning.comparison import compare_fusions
 from ..learning.device import best_device
-from ..posts.post import SUBJECTS
 from . import words
 from .common import pair_of
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Every fusion on the same posts."""
-    text, image = pair_of(arguments.pair)
-    return compare_fusions(arguments.data, arguments.fusions, text=text, image=image, seeds=arguments.seeds,
+    pair = arguments.pair or ("distilbert+vit+whisper" if arguments.data == "spoken" else "distilbert+vit")
+    return compare_fusions(arguments.data, arguments.fusions, **pair_of(pair), seeds=arguments.seeds,
                            n_train=arguments.posts, n_test=arguments.test_posts, data_seed=arguments.seed,
                            device=best_device())
 
@@ -23,7 +22,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
 def said(report: dict[str, Any]) -> str:
     """The board: a row for each fusion, and what it stands between."""
     seeds, posts, budget = report["seeds"], report["posts"], report["budget"]
-    rivals = {**report["fusions"], **{f"{SUBJECTS[side]} alone": row for side, row in report["alone"].items()}}
+    rivals = {**report["fusions"], **{words.of_sides(some): row for some, row in report["alone"].items()}}
     slices = list(next(iter(rivals.values()))["slices"])
     board = words.table(("", "accuracy", "unseen", *slices, "parameters", "seconds"), [
         (name, words.of_seeds(row["accuracy"]), f"{row['unseen']['mean']:.3f}",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..learning.assessment import ask, assessed
+from ..learning.asking import ask
+from ..learning.assessment import assessed
 from ..learning.device import best_device
 from ..model.model import MultimodalSentimentModel, load_model
 from ..model.remarks import remarks
@@ -13,6 +14,7 @@ from ..posts.food import PIXELS, FoodPosts
 from ..posts.identity import seen
 from ..posts.own import FilePosts
 from ..posts.post import BINARY_LABELS, LABELS, Posts
+from ..posts.spoken import SpokenPosts
 from . import words
 from .common import log, own_posts
 
@@ -32,14 +34,19 @@ def evaluation(model: MultimodalSentimentModel, posts: Posts, mistakes: int = 5)
     """All that is to be said of a model's answers to some posts, as plain values; see `assessed`."""
     answers = ask(model, posts, show_progress=True)
     result = assessed(answers, mistakes)
-    result["remarks"] += remarks(model, answers.texts)
-    if hasattr(posts, "ceiling"):
+    result["remarks"] += remarks(model, answers.texts, answers.heard)
+    if isinstance(posts, SpokenPosts):
+        result["ceilings"] = {reader: posts.ceiling(reader) for reader in posts.readers}
+        result["ceiling"] = result["ceilings"].get("+".join(model.sides), result["ceilings"]["all"])
+    elif hasattr(posts, "ceiling"):
         result["ceilings"] = {side: posts.ceiling(side) for side in ("text", "image", "additive", "both")}
         result["ceiling"] = result["ceilings"]["both"]
     if isinstance(posts, FilePosts):
         for one in result["mistakes"]:
-            name = getattr(posts.rows[one["post"]][1], "name", "")  # of a file; a picture in memory has none
-            one |= {"picture": name.rsplit("/", 1)[-1]} if name else {}
+            row = posts.rows[one["post"]]
+            for what, stored in (("picture", row.image), ("recording", row.voice)):
+                name = getattr(stored, "name", "")  # of a file; a picture in memory has none
+                one |= {what: name.rsplit("/", 1)[-1]} if name else {}
         result["left_out"] = posts.left_out
         if posts.left_out:
             parts = ", ".join(f"{count} {what}" for what, count in posts.left_out.items())
@@ -68,12 +75,17 @@ def posts_for(model: MultimodalSentimentModel, arguments: argparse.Namespace) ->
         if model.classes is None:
             raise ValueError("the model gives a number, and the labels of a table are names of classes: measure it in "
                              "Python, with evaluate(model, make_loader(posts, model)) on a list of Post.")
-        return own_posts(arguments, model.classes)
+        return own_posts(arguments, model.classes, sides=model.sides)
     if model.classes not in (None, LABELS, BINARY_LABELS):
         raise ValueError(f"the model's classes are {model.classes}, and generated posts have "
                          f"{', '.join(LABELS)}, in this order, or the first and last of them: name posts of your own "
                          "with --data.")
     if model.classes is None:
         log(f"the model gives a number: it is held beside 0, 1 and 2 for {', '.join(LABELS)}")
+    if "voice" in model.sides:
+        if model.classes == BINARY_LABELS:
+            raise ValueError("the model tells two classes apart, and generated posts with a voice have "
+                             f"{', '.join(LABELS)}: name posts of your own with --data.")
+        return SpokenPosts(arguments.posts, arguments.split, seed=arguments.seed, pixels=PIXELS[model.size])
     return FoodPosts(arguments.posts, arguments.split, binary=model.classes == BINARY_LABELS, seed=arguments.seed,
                      pixels=PIXELS[model.size])

@@ -64,9 +64,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     missing = missing_packages()
     if missing:
         raise ValueError(f"an export needs {' and '.join(missing)}, not found here: {NEEDED}")
-    make_folder(target.parent, "--onnx")
     model = load_model(arguments.model)
     told = recipe(model)
+    make_folder(target.parent, "--onnx")
     names = [target.name, "preparation.json", *["tokenizer.json"] * ("text" in told), "README.md"]
     _check_place(target.parent, names[1:])
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".exporting-") as made:

@@ -15,10 +15,10 @@ from ..figures.panels import BLUE
 #: What the page does by itself. `touch` is called at every change of what is asked: from then on all answers on the
 #: page are marked as old, until one comes that carries the stamp of this very change.
 SCRIPT = """<script>
-window.mmsa = {count: 0, timer: 0};
+window.mmsa = {count: 0, timer: 0, fields: ["#picture", "#other_picture", "#voice", "#other_voice"]};
 mmsa.stamp = () => String(mmsa.count);
 mmsa.mark = () => {
-  const coming = document.querySelector("#picture .uploading, #other_picture .uploading");
+  const coming = document.querySelector(mmsa.fields.map((field) => `${field} .uploading`).join());
   for (const part of document.querySelectorAll("#answer, #whatif, #mattered")) {
     const shown = part.querySelector("[data-stamp]");
     const old = mmsa.count > 0 && Boolean(coming || shown?.dataset.stamp !== mmsa.stamp());
@@ -86,15 +86,22 @@ _STYLE = """
   background: var(--block-background-fill); color: var(--body-text-color)}
 #text textarea {min-height: 4.2em}
 #picture .image-frame, #other_picture .image-frame {cursor: pointer}
+#voice .upload-container > .wrap, #other_voice .upload-container > .wrap {min-height: 110px}
+#voice .upload-container .icon-wrap, #other_voice .upload-container .icon-wrap {display: none}
+#voice .controls, #voice .timestamps, #other_voice .controls, #other_voice .timestamps {color: var(--body-text-color)}
+#voice .controls button, #other_voice .controls button {color: var(--body-text-color) !important}
 .unseen .image-frame {position: relative}
 .unseen .image-frame img {opacity: 0}
 .unseen .image-frame::after {content: "Your browser cannot show this file."; position: absolute; top: 45%; left: 50%;
   transform: translateX(-50%); white-space: nowrap; pointer-events: none}
-#examples, #others {display: grid !important; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 8px}
-#examples {grid-template-columns: 1fr 1fr}
-#examples button, #others button {min-width: 0 !important; height: 100%; padding: 6px 8px 6px 60px; text-align: left;
-  justify-content: flex-start; font-weight: 400; line-height: 1.25; min-height: 60px; background-size: 48px 48px;
-  background-position: 6px center; background-repeat: no-repeat; white-space: normal; font-size: .85rem}
+#examples, #others, #spoken, #other_voices {display: grid !important; gap: 8px;
+  grid-template-columns: repeat(auto-fit, minmax(150px, 1fr))}
+#examples, #spoken {grid-template-columns: 1fr 1fr}
+#other_voices button {white-space: normal; min-height: 40px}
+#examples button, #others button, #spoken button {min-width: 0 !important; height: 100%; padding: 6px 8px 6px 60px;
+  text-align: left; justify-content: flex-start; font-weight: 400; line-height: 1.25; min-height: 60px;
+  background-size: 48px 48px; background-position: 6px center; background-repeat: no-repeat;
+  white-space: normal; font-size: .85rem}
 @media (max-width: 760px) {  /* in one column: the answer right below what is asked */
   #page {display: flex !important; flex-direction: column; gap: 12px}
   #left, #right {display: contents !important}

@@ -60,11 +60,14 @@ def _sentence(help: str) -> str:
 def _learning() -> argparse.ArgumentParser:
     """The options of what makes a model."""
     words = argparse.ArgumentParser(add_help=False)
-    words.add_argument("--pair", metavar="TEXT+IMAGE", default="distilbert+vit",
-                       help="the encoders, such as bert+resnet18 or distilbert+vit (default); a half may be "
-                            "the folder of a Hugging Face model, or its name at the hub")
+    words.add_argument("--pair", metavar="TEXT+IMAGE[+VOICE]", default="distilbert+vit",
+                       help="the encoders, such as bert+resnet18, distilbert+vit (default) or distilbert+vit+whisper; "
+                            "each may be the folder of a Hugging Face model, or its name at the hub")
     words.add_argument("--fusion", metavar="NAME", default="concat", type=_fusion,
                        help=f"how the sides meet: {', '.join(FUSIONS)} (default concat)")
+    words.add_argument("--modality-dropout", type=float, metavar="SHARE", default=0.0,
+                       help="leave each side out of so many posts, so that the model learns to do without "
+                            "(default 0: it is not to be asked about posts that lack a side)")
     words.add_argument("--size", choices=("mini", "full"), default="mini", help="of the encoders (default mini)")
     words.add_argument("--out", metavar="DIR", help="save the model here; what is under way is kept in DIR/unfinished, "
                                                    "and the same command goes on from there")
@@ -73,11 +76,13 @@ def _learning() -> argparse.ArgumentParser:
 
 def _table_options(command: argparse._ActionsContainer, labelled: bool = True) -> None:
     """The options of a reader's own table of posts."""
-    for column, what in (("text", "texts"), ("image", "pictures"), ("label", "labels"))[:3 if labelled else 2]:
+    for column, what in (("text", "texts"), ("image", "pictures"), ("audio", "voices"),
+                         *[("label", "labels")] * labelled):
         command.add_argument(f"--{column}-column", metavar="NAME", default=column,
                              help=f"the column with the {what} (default {column})")
     command.add_argument("--skip-faulty", action="store_true", help="go on without faulty rows, and name them")
-    command.add_argument("--anywhere", action="store_true", help="allow pictures outside of the table's folder")
+    command.add_argument("--anywhere", action="store_true",
+                         help="allow pictures and recordings outside of the table's folder")
     if not labelled:
         command.set_defaults(label_column="label")
 
@@ -91,9 +96,10 @@ def _train(add: Add, common: argparse.ArgumentParser, learning: argparse.Argumen
                        help="two classes and a single logit (default for bert+resnet18 only)")
     train.add_argument("--epochs", type=int, metavar="N", default=4, help="passes over the posts (default 4)")
     train.add_argument("--posts", type=int, metavar="N", default=2000, help="generated training posts (default 2000)")
-    train.add_argument("--data", metavar="FILE", help="your own posts, CSV or JSON lines: text,image,label; or a "
-                                                      "folder or zip with such a table and its pictures (default: "
-                                                      "generated posts); a part is kept back to test on")
+    train.add_argument("--data", metavar="FILE", help="your own posts, CSV or JSON lines: text,image,label (and audio, "
+                                                      "for a voice); or a folder or zip with such a table and its "
+                                                      "files (default: generated posts); a part is kept back to test "
+                                                      "on")
     train.add_argument("--class-weights", choices=("balanced",),
                        help="balanced: rare classes count as much in the loss as frequent ones")
     train.add_argument("--freeze", action="store_true", help="keep the encoders as they are")
@@ -119,12 +125,12 @@ def _compare(add: Add, common: argparse.ArgumentParser) -> None:
                   help="every fusion on the same posts, features and budget, beside each ceiling", examples="""
         compare
         compare --data places --fusions concat,attention --posts 4000 --seeds 3""")
-    compare.add_argument("--data", choices=("food", "places"), default="food",
-                         help="generated posts: of one dish, or of a table with four (default food)")
+    compare.add_argument("--data", choices=("food", "places", "spoken"), default="food",
+                         help="generated posts: of one dish, of a table with four, or with a voice (default food)")
     compare.add_argument("--fusions", metavar="NAMES", type=_fusions, default=FUSIONS,
                          help=f"with commas between them (default: {','.join(FUSIONS)})")
-    compare.add_argument("--pair", metavar="TEXT+IMAGE", default="distilbert+vit",
-                         help="the encoders, kept frozen (default distilbert+vit)")
+    compare.add_argument("--pair", metavar="TEXT+IMAGE[+VOICE]",
+                         help="the encoders, kept frozen (default distilbert+vit, and +whisper for spoken posts)")
     compare.add_argument("--seeds", type=int, metavar="N", default=5, help="alignments of each (default 5)")
     compare.add_argument("--posts", type=int, metavar="N", default=8000, help="posts to align on (default 8000)")
     compare.add_argument("--test-posts", type=int, metavar="N", default=2000,
@@ -163,14 +169,18 @@ def _predict(add: Add, common: argparse.ArgumentParser, model: argparse.Argument
                   examples="""
         predict --text "This burger is delicious!" --image photo.jpg
         predict --text "This burger is delicious!"
+        predict --text "What a glorious burger!" --audio said.wav
         predict --data posts.csv --out answers.csv
         predict --data posts.csv --out answers.jsonl --skip-faulty --workers 2""")
-    one = predict.add_argument_group("one post", "Text and picture, or one of them alone.")
+    one = predict.add_argument_group("one post", "All sides that the model reads, or some of them alone.")
     one.add_argument("--text", metavar="WORDS", help="what it says")
     one.add_argument("--image", metavar="FILE", help="its picture")
+    one.add_argument("--audio", metavar="FILE",
+                     help="what was said: WAV; FLAC, OGG or MP3 where the package soundfile is installed")
     many = predict.add_argument_group("a table of posts", "Labels are not needed, and not looked at.")
-    many.add_argument("--data", metavar="FILE", help="the posts, CSV or JSON lines: text,image; or a folder or "
-                                                     "zip with such a table and its pictures")
+    many.add_argument("--data", metavar="FILE", help="the posts, CSV or JSON lines: text,image (and audio for a "
+                                                     "voice), an empty cell where a side is missing; or a folder or "
+                                                     "zip with such a table and its files")
     many.add_argument("--out", metavar="FILE", dest="answers",
                       help="where their answers go, .csv or .jsonl: a row for each post, with its number in the table")
     many.add_argument("--workers", type=_count, default=0, metavar="N",
@@ -224,11 +234,12 @@ def check(arguments: argparse.Namespace) -> str:
             return f"{option} is empty: expected a name"
     if arguments.command != "predict":
         return ""
-    one, table = (arguments.text, arguments.image), (arguments.data, arguments.answers)
+    one, table = (arguments.text, arguments.image, arguments.audio), (arguments.data, arguments.answers)
     if any(word is not None for word in one) and any(word is not None for word in table):
-        return "--text and --image are for one post, --data and --out for a table: give one kind"
+        return "--text, --image and --audio are for one post, --data and --out for a table: give one kind"
     if all(word is None for word in one) and None in table:
-        return ("give --text, --image or both for one post; or --data and --out for a table" if table == (None, None)
+        return ("give --text, --image or both, and --audio for a voice, for one post; or --data and --out for a table"
+                if table == (None, None)
                 else f"a table needs both --data and --out: {'--data' if table[0] is None else '--out'} is missing")
     if table[0] is None and (arguments.skip_faulty or arguments.workers or arguments.anywhere):
         return "--skip-faulty, --workers and --anywhere are for a table: give them with --data"

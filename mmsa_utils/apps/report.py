@@ -28,17 +28,19 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     model = load_model(arguments.model).to(best_device())
     posts = posts_for(model, arguments)
     result = evaluation(model, posts, arguments.mistakes)
-    pictures = {}
+    pictures, voices = {}, {}
     for one in result["mistakes"]:
-        image = posts[one["post"]].image
-        if image is not None:
-            pictures[one["post"]] = image.copy()
+        post = posts[one["post"]]
+        if post.image is not None:
+            pictures[one["post"]] = post.image.copy()
             pictures[one["post"]].thumbnail((480, 480))  # photographs take some 40 MB each
+        if post.voice is not None and "voice" in model.sides:
+            voices[one["post"]] = post.voice
     about = {"the model": model_in_words(model),
              "posts": f"{len(posts):,} " + ("of a table" if arguments.data else
                                             f"generated, split {arguments.split}, seed {arguments.seed}"),
              "measured": f"{datetime.date.today().isoformat()}, with mmsa-utils {__version__}"}
-    _write(out, page(result, pictures, about))
+    _write(out, page(result, pictures, about, voices))
     return {**result, "report": str(out)}
 
 

@@ -18,15 +18,17 @@ from torch import Tensor
 
 from ..bars import progress
 from ..disk import usual_modes
+from ..fusion.absent import missing
 from ..learning.ahead import Prepared, read_ahead
-from ..learning.alone import Alone, settled, unfamiliar
+from ..learning.alone import Alone, unfamiliar
+from ..learning.asking import answered
 from ..learning.device import best_device
 from ..model.familiarity import about_strange
 from ..model.model import MultimodalSentimentModel, load_model
 from ..model.modes import evaluating
 from ..model.remarks import remarks
 from ..posts.own import FaultyRows, FilePosts
-from ..posts.post import SUBJECTS
+from ..posts.post import MANY, SUBJECTS, listed
 from .common import log, make_folder, named_in_a_file, own_posts
 
 BATCH = 64  # posts
@@ -38,16 +40,29 @@ def name_of(side: str) -> str:
 
 
 def contradiction(classes: Sequence[str] | None, alone: Mapping[str, Tensor]) -> dict[str, bool]:
-    """Whether what two sides alone say contradicts each other: negative and positive; where classes have other names,
-    any two of them. Nothing is said of numbers, or of a single side.
+    """Whether what the sides alone say contradicts each other: negative and positive; where classes have other names,
+    any two of them. Sides that are missing or were left out say nothing (NaN). Nothing is said of numbers, or of a
+    model of a single side.
     """
     if classes is None or len(alone) < 2:
         return {}
-    if any(answer.isnan().any() for answer in alone.values()):  # of a side that was left out
-        return {"contradicts": False}
-    said = {classes[int(answer.argmax())].lower() for answer in alone.values()}
+    said = {classes[int(answer.argmax())].lower() for answer in alone.values() if not answer.isnan().any()}
     moods = {"negative", "positive"}
     return {"contradicts": moods <= said if moods <= {name.lower() for name in classes} else len(said) > 1}
+
+
+def about_missing(alone_of: Alone, read: Sequence[str]) -> str:
+    """That a post was answered from some of its sides, those in `read`, and how; "" for a whole one."""
+    model = alone_of.model
+    if len(read) == len(model.sides):
+        return ""
+    speak = f"this is what {listed([f'the {SUBJECTS[side]}' for side in read])} alone say{'s' * (len(read) == 1)}"
+    others = [side for side in model.sides if side not in read]
+    if alone_of.taught:
+        return f"{speak}: the model has learned to do without {listed([f'the {SUBJECTS[side]}' for side in others])}."
+    count = len(alone_of.references[read[0]].tokens)
+    return (f"{speak}, an average over {count} other {listed([MANY[side] for side in others])}: the model reads "
+            f"{listed(list(model.sides))}, so it was asked beside each of {count} neutral ones.")
 
 
 def write(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -66,8 +81,9 @@ def write(arguments: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(f"--out is the table itself, {out}: give the answers a file of their own.")
     with _in_the_end(out) as file:
         log("labels, if the table has any, are not looked at")
-        posts = own_posts(arguments, labelled=False, check_pictures=False)  # which are opened once, when they are read
         model = load_model(arguments.model).to(best_device())
+        posts = own_posts(arguments, labelled=False, check_pictures=False,  # which are opened once, when they are read
+                          sides=model.sides)
         faults = list(posts.faults)
         counts: Counter = Counter()
         for row in _rows(model, posts, arguments.workers, arguments.skip_faulty, faults):
@@ -85,7 +101,7 @@ def write(arguments: argparse.Namespace) -> dict[str, Any]:
                              "or go on without them by --skip-faulty.")
         if not counts:
             raise ValueError(f"{FaultyRows(Path(arguments.data).name, faults)}\n{where}No other row is left.")
-    return _result(model, out, counts, faults, where)
+    return _result(model, out, counts, faults, where) | ({"missing": posts.missing} if posts.missing else {})
 
 
 def _result(model: MultimodalSentimentModel, out: Path, counts: Counter, faults: list[str],
@@ -107,7 +123,7 @@ def _rows(model: MultimodalSentimentModel, posts: FilePosts, workers: int, skip:
     batches = iter(read_ahead(posts, model.prepare, BATCH, workers))  # its workers start before the model is used
     alone_of = Alone(model)
 
-    def answered() -> Iterator[dict[str, Any] | None]:
+    def each() -> Iterator[dict[str, Any] | None]:
         for batch in batches:
             for place, fault in batch.faults.items():
                 faults.append(f"row {posts.numbers[place]}: {fault}")
@@ -120,7 +136,7 @@ def _rows(model: MultimodalSentimentModel, posts: FilePosts, workers: int, skip:
                 yield row and {"row": posts.numbers[place], **row}
 
     with evaluating(model):
-        yield from filter(None, progress(answered(), "predict", total=len(posts)))
+        yield from filter(None, progress(each(), "predict", total=len(posts)))
 
 
 def answers_to(model: MultimodalSentimentModel, alone_of: Alone, batch: Prepared) -> list[dict[str, Any]]:
@@ -133,18 +149,19 @@ def answers_to(model: MultimodalSentimentModel, alone_of: Alone, batch: Prepared
     strange = {side: far > 1 for side, far in model.strangeness(tokens).items()}
     sides = model.for_fusion(tokens)
     both = model.answers_of(model.classify(model.fuse(sides)).float()).cpu()
-    if not both.isfinite().all():
-        raise ValueError("the model's answer is NaN: its weights are damaged, or its training went astray.")
-    alone = alone_of(sides)
-    answers = settled(both, alone, strange)
+    answers, alone = answered(alone_of, sides, strange, both)
+    there = {side: ~lacks.cpu() for side, lacks in missing(sides).items()}
     rows = []
     for i, text in enumerate(batch.texts):
         own = {side: said[i].masked_fill(strange[side][i], torch.nan) for side, said in alone.items()}
         row = _values(model.classes, "answer", answers[i], every=True)
         for side, said in own.items():
             row |= _values(model.classes, name_of(side), said)
-        notes = about_strange({side: bool(is_odd[i]) for side, is_odd in strange.items()},
-                              not bool(answers[i].isnan().any())) + remarks(model, [text])
+        read = [side for side, is_there in there.items() if is_there[i]]
+        notes = about_strange({side: bool(strange[side][i]) for side in read}, not bool(answers[i].isnan().any()))
+        if not notes and len(read) < len(there):
+            notes.append(about_missing(alone_of, read))
+        notes += remarks(model, [text], [batch.heard[i]])
         rows.append({**row, **contradiction(model.classes, own), "unfamiliar": " ".join(unfamiliar(strange, i)),
                      "notes": " ".join(notes)})
     return rows

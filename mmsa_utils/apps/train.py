@@ -19,6 +19,7 @@ from ..posts.identity import digests_of
 from ..posts.own import FilePosts
 from ..posts.parts import three_parts
 from ..posts.post import BINARY_LABELS, LABELS, Posts
+from ..posts.spoken import SpokenPosts
 from . import words
 from .common import log, own_posts, pair_of, saved, unfinished
 from .evaluate import evaluation
@@ -27,12 +28,16 @@ from .evaluate import evaluation
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train a pair end to end, on generated posts or on one's own; measure it once on the test posts."""
     binary = arguments.pair == "bert+resnet18" if arguments.binary is None else arguments.binary
-    seed, (text, image) = arguments.seed, pair_of(arguments.pair)
+    seed, names = arguments.seed, pair_of(arguments.pair)
+    if binary and "voice" in names:
+        raise ValueError("posts with a voice have three classes: go without --binary.")
 
-    def generated(n: int, split: str) -> FoodPosts:
+    def generated(n: int, split: str) -> FoodPosts | SpokenPosts:
+        if "voice" in names:
+            return SpokenPosts(n, split, seed=seed, pixels=PIXELS[arguments.size])
         return FoodPosts(n, split, binary=binary, seed=seed, pixels=PIXELS[arguments.size])
 
-    def drawn(posts: FoodPosts) -> list:
+    def drawn(posts: FoodPosts | SpokenPosts) -> list:
         return [posts[i] for i in progress(range(len(posts)), f"draw {posts.split} posts")]
 
     train_posts: Posts
@@ -44,15 +49,17 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         own = own_posts(arguments, classes)
         parts = three_parts(own, seed)
         train_posts, validation_posts, test_posts = parts.train, parts.validation, parts.test
-        result |= {"classes": own.counts(), "left_out": own.left_out, "alike": parts.alike, "remarks": parts.remarks}
+        result |= {**({"missing": own.missing} if own.missing else {}), "classes": own.counts(),
+                   "left_out": own.left_out, "alike": parts.alike, "remarks": parts.remarks}
         for remark in parts.remarks:
             log(remark)
     else:
         train_posts, validation_posts = drawn(generated(arguments.posts, "train")), drawn(
             generated(max(1, arguments.posts // 4), "validation"))
         test_posts = generated(1000, "test")  # looked at once: drawn as they are asked for
-    model = MultimodalSentimentModel(text, image, arguments.size, classes=classes, fusion=arguments.fusion,
-                                     frozen=arguments.freeze, seed=seed).to(best_device())
+    model = MultimodalSentimentModel(**names, size=arguments.size, classes=classes, fusion=arguments.fusion,
+                                     absent=arguments.modality_dropout > 0, frozen=arguments.freeze,
+                                     seed=seed).to(best_device())
     for name, posts in (("training", train_posts), ("validation", validation_posts)):
         log(f"{name}: {len(posts)} posts, " + ", ".join(f"{n} {c}" for c, n in _by_class(posts, classes).items()))
     log(f"test: {len(test_posts)} posts" + ("".join(f", {n} {c}" for c, n in test_posts.counts().items())
@@ -60,7 +67,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     weights = balanced_weights(_labels(train_posts), len(classes)) if arguments.class_weights else None
     history = train(model, make_loader(train_posts, model, shuffle=True, seed=seed),
                     make_loader(validation_posts, model, 64), epochs=arguments.epochs, seed=seed,
-                    class_weights=weights,
+                    class_weights=weights, modality_dropout=arguments.modality_dropout,
                     encoder_lr=1e-3 if arguments.size == "mini" else 2e-5,
                     checkpoint=arguments.out and unfinished(arguments) / "run.safetensors")
     model.learned_from = digests_of(train_posts)

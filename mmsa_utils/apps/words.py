@@ -7,11 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from unicodedata import combining, east_asian_width
 
+from ..posts.post import SUBJECTS, listed
+
 MANY = 12  # classes, from which on a table of their pairs is too wide for a terminal
 _SLICES = {"agree": "text and picture agree", "soft": "one side is neutral", "contradict": "contradicting posts",
-           "refer": "posts that talk about their picture", "order": "two-sided texts: order matters"}
+           "refer": "posts that talk about their picture", "outvoted": "two sides against one",
+           "duel": "one side against another", "sarcasm": "praise in a flat voice",
+           "order": "two-sided texts: order matters"}
 #: Readers whose ceilings are known.
-READERS = {"text": "text alone", "image": "picture alone", "text_any_order": "text alone, in any order",
+READERS = {"text": "text alone", "image": "picture alone", "voice": "voice alone",
+           "text+image": "text and picture", "text+voice": "text and voice", "image+voice": "picture and voice",
+           "all": "text, picture and voice", "text_any_order": "text alone, in any order",
            "any_order": "both, the text in any order", "parts": "who knows the parts, not which is which",
            "additive": "who adds what each side says"}
 
@@ -64,12 +70,11 @@ def notes(result: Mapping[str, Any]) -> str:
 
 def _summary(result: Mapping[str, Any]) -> str:
     best, frequent, rows = result.get("ceilings", {}), result["most_frequent"], []
-    rows.append(("text and picture" if result["alone"] else "the model",
-                 figure(result["accuracy"], result["intervals"]["accuracy"]), figure(best.get("both"))))
-    for side, name in (("text", "text alone"), ("image", "picture alone")):
-        if side in result["alone"]:
-            row = result["alone"][side]
-            rows.append((name, figure(row["accuracy"], row["interval"]), figure(best.get(side))))
+    rows.append((listed([SUBJECTS[side] for side in result["alone"]]) or "the model",
+                 figure(result["accuracy"], result["intervals"]["accuracy"]),
+                 figure(best.get("both", result.get("ceiling")))))
+    rows += [(f"{SUBJECTS[side]} alone", figure(row["accuracy"], row["interval"]), figure(best.get(side)))
+             for side, row in result["alone"].items()]
     rows.append((f"always {clean(frequent['class'], 40)}", figure(frequent["accuracy"]), "-"))
     columns = 3 if best else 2  # of a table of one's own nobody knows what is possible
     return (f"{result['posts']} posts\n\n" + table(
@@ -81,7 +86,7 @@ def _summary(result: Mapping[str, Any]) -> str:
 
 def _numbers(result: Mapping[str, Any]) -> str:
     rows = [("the model", figure(result["mae"], result["intervals"]["mae"]), figure(result["correlation"]))]
-    rows += [(f"{'picture' if side == 'image' else side} alone", figure(row["mae"]), "-")
+    rows += [(f"{SUBJECTS[side]} alone", figure(row["mae"]), "-")
              for side, row in result["alone"].items()]
     return f"{result['posts']} posts\n\n" + table(("", "mean absolute error", "correlation"), rows)
 
@@ -115,9 +120,10 @@ def _mistakes(result: Mapping[str, Any]) -> str:
     """The worst of them, two lines each."""
     said = []
     for one in result["mistakes"]:
-        where = f"post {one['post'] + 1}" + (f", {clean(one['picture'], 60)}" if one.get("picture") else "")
+        where = ", ".join([f"post {one['post'] + 1}", *(clean(one[what], 60) for what in ("picture", "recording")
+                                                        if one.get(what))])
         if "probability" in one:
-            alone = ", ".join(f"{'picture' if side == 'image' else side} alone {clean(answer, 30)}"
+            alone = ", ".join(f"{SUBJECTS[side]} alone {clean(answer, 30)}"
                               for side, answer in one["alone"].items())
             said.append(f"  {clean(one['answer'], 30)} {one['probability']:.2f}, in truth {clean(one['truth'], 30)}"
                         f"{'; ' + alone if alone else ''} ({where})")
@@ -129,17 +135,26 @@ def _mistakes(result: Mapping[str, Any]) -> str:
 
 def correction(report: Mapping[str, Any]) -> list[tuple[str, dict[str, float], float | str]]:
     """A correction phase as the README has it: before, after, each control; its accuracy; the best possible."""
-    best, after = report["ceiling"], report["after"]
+    best, after, spoken = report["ceiling"], report["after"], "all" in report["ceiling"]
+    limit = best["all" if spoken else "both"]
     return [("before: 100 random heads", report["before"]["accuracy"], "1/3 is chance"),
-            ("after: text and picture", after["accuracy"], best["both"]),
-            *((f"after, {_SLICES.get(name, name)}", found, best["both"]) for name, found in report["slices"].items()),
-            ("text alone", report["text_only"]["accuracy"], best["text"]),
-            ("picture alone", report["image_only"]["accuracy"], best["image"]),
+            (f"after: text{', ' if spoken else ' and '}picture{' and voice' * spoken}", after["accuracy"], limit),
+            *((f"after, {_SLICES.get(name, name)}", found, limit) for name, found in report["slices"].items()),
+            *((of_sides(key[:-5]), row["accuracy"], best[key[:-5]]) for key, row in report.items()
+              if key.endswith("_only")),
+            *((f"after, given the {of_sides(some)}", found, best[some])
+              for some, found in report.get("given", {}).items()),
             ("additive (linear) fusion", report["additive"]["accuracy"], best["additive"]),
-            ("after, the words of the test texts shuffled", report["any_order"], best["any_order"]),
-            ("after, unseen: new words, new dishes", report["unseen"]["accuracy"], best["both"]),
-            ("the same on random encoders", report["unseen"]["random_encoders"], best["both"]),
+            *([("after, the words of the test texts shuffled", report["any_order"], best["any_order"])]
+              if "any_order" in report else []),
+            (f"after, unseen: new words, new dishes{', new speakers' * spoken}", report["unseen"]["accuracy"], limit),
+            ("the same on random encoders", report["unseen"]["random_encoders"], limit),
             ("control: shuffled labels", report["control"]["accuracy"], "1/3 is chance")]
+
+
+def of_sides(some: str) -> str:
+    """ "text+image" → "text and picture alone"."""
+    return " and ".join(SUBJECTS[side] for side in some.split("+")) + " alone"
 
 
 def of_seeds(of: Mapping[str, float], digits: int = 3, most: float = 1) -> str:

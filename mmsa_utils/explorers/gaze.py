@@ -189,7 +189,8 @@ def largest_words(post: Post, gaze: Gaze) -> str:
 def _still_note(post: Post, gaze: Gaze) -> str:
     word, count = max(gaze.words, key=lambda pair: pair[1])
     share, answer = max(zip(gaze.probabilities, BINARY_LABELS))
-    return f"of the words most on “{word}”, {count:.2f}; says {answer} {share:.2f}, rule: {BINARY_LABELS[post.label]}"
+    return (f"the word that counts most: “{word}”, {count:.2f}; says {answer} {share:.2f}, rule: "
+            f"{BINARY_LABELS[post.label]}")
 
 
 def _post_view(post: Post, gaze: Gaze, own: bool) -> str:

@@ -57,9 +57,11 @@ def prediction_explorer(model: MultimodalSentimentModel) -> Explorer:
 
     def show_mattered(button: Any) -> None:
         try:
-            image = picture_of(explorer.picture.value, explorer.upload.value)
-            explorer.mattered_view.value = _close_lines(
-                mattered_html(explain_text(reader, explorer.text.value), explain_picture(reader, image)))
+            text, image = explorer.text.value, picture_of(explorer.picture.value, explorer.upload.value)
+            mine = reader.read(text, image)
+            explorer.mattered_view.value = _close_lines(mattered_html(
+                explain_text(reader, text) if "text" in mine.counted else None,
+                explain_picture(reader, image) if "picture" in mine.counted else None, mine.unfamiliar))
         except ValueError as error:
             explorer.mattered_view.value = panels.note(str(error))
 
@@ -135,6 +137,6 @@ def reading_figure(posts: Mapping[str, Post], readings: Mapping[str, Reading]) -
         below.tick_params(labelsize=8)
         below.invert_yaxis()
         below.set_title("they disagree" if reading.contradicts else " ", fontsize=8)
-        said.append(f"“{post.text}” ({name}): " + ", ".join(f"{side} {reading.answers[key]}" for side, key in
-                    (("together", "both"), ("text alone", "text"), ("picture alone", "picture"))))
+        said.append(f"“{post.text}” ({name}): together {reading.label}, text alone {reading.answers['text']}, "
+                    f"picture alone {reading.answers['picture']}")
     return plots.show(figure, "Four posts with their answers as stacked bars. " + "; ".join(said) + ".")

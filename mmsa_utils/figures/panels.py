@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from ..posts.sound import Sound, wav_bytes
+
 if TYPE_CHECKING:
     from IPython.display import Image as DisplayImage
 
@@ -66,6 +68,13 @@ def figure(drawn: DisplayImage, width: int) -> str:
 def _img(png: bytes, alt: str, width: int, rendering: str = "auto") -> str:
     return (f'<img src="data:image/png;base64,{base64.b64encode(png).decode()}" alt="{escape(alt)}" '
             f'style="width:{width}px;max-width:100%;image-rendering:{rendering};border-radius:4px;display:block">')
+
+
+def player(sound: Sound, label: str) -> str:
+    """A recording as an <audio> with controls that holds all of it: at 16 kHz some 43 KB a second."""
+    data = base64.b64encode(wav_bytes(sound)).decode()
+    return (f'<audio controls aria-label="{escape(label)}" src="data:audio/wav;base64,{data}" '
+            'style="width:320px;max-width:100%;height:40px;display:block"></audio>')
 
 
 def mood(name: str, bold: bool = True) -> str:

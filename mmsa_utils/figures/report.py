@@ -10,10 +10,15 @@ from typing import Any
 
 from PIL import Image
 
+from ..posts.post import SUBJECTS
+from ..posts.sound import Sound, wav_bytes
+
 MOST = 2_500_000  # bytes of a page that its mistakes may take
+MOST_HEARD = 300_000  # bytes of these that are recordings
+_RATE = 8000  # Hz of a recording that is played: as on the telephone, half as large
 _SIDE = 240  # pixels of a picture, at most
 _MANY = 25  # classes, from which on a table of all their pairs is too large to look at
-_ALONE = {"text": "text alone", "image": "picture alone"}
+_ALONE = {side: f"{name} alone" for side, name in SUBJECTS.items()}
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --soft: #555; --back: #fff; --box: #f4f4f2; --line: #8a8a8a;
   --blue: #0072b2; --warn: #b34700; }
@@ -51,13 +56,15 @@ dd { margin: 0 } dt { color: var(--soft) }
 """
 
 
-def page(result: Mapping[str, Any], pictures: Mapping[int, Image.Image], about: Mapping[str, str]) -> str:
+def page(result: Mapping[str, Any], pictures: Mapping[int, Image.Image], about: Mapping[str, str],
+         voices: Mapping[int, Sound] = {}) -> str:
     """The whole page, HTML.
 
     Args:
         result: from `learning.assessment.assessed`; also "ceilings", the best possible accuracies, where there are any.
         pictures: place of a post → its picture, for those among the mistakes.
         about: what was measured, and when: name → words.
+        voices: place of a post → its recording, to be played, for those among the mistakes.
     """
     title = "How well a model reads posts"
     parts = [f"<h1>{title}</h1>", _in_short(result), _pairs(about), *(f'<p class="note">{_text(said, 1000)}</p>'
@@ -66,11 +73,11 @@ def page(result: Mapping[str, Any], pictures: Mapping[int, Image.Image], about: 
         parts += [_figures(result), _by_class(result), _confusion(result), _reliability(result), _slices(result)]
     else:
         parts.append(_numbers(result))
-    parts += [_mistakes(result, pictures), _explained("classes" in result)]
+    parts += [_mistakes(result, pictures, voices), _explained(result)]
     return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-            "style-src 'unsafe-inline'\">\n"
+            f"{'media-src data:; ' if voices else ''}style-src 'unsafe-inline'\">\n"
             f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n" + "\n".join(parts)
             + "\n</main>\n</body>\n</html>\n")
 
@@ -140,8 +147,9 @@ def _wide(name: str, inside: str) -> str:
 
 def _figures(result: Mapping[str, Any]) -> str:
     best, frequent = result.get("ceilings", {}), result["most_frequent"]
-    rows = [("text and picture" if result["alone"] else "the model", result["accuracy"],
-             result["intervals"]["accuracy"], best.get("both"))]
+    *some, last = [SUBJECTS[side] for side in result["alone"]] or ["the model"]
+    rows = [(f"{', '.join(some)} and {last}" if some else last, result["accuracy"],
+             result["intervals"]["accuracy"], best.get("both", result.get("ceiling")))]
     rows += [(_ALONE.get(side, side), row["accuracy"], row["interval"], best.get(side))
              for side, row in result["alone"].items()]
     rows.append((f"always {_text(frequent['class'])}", frequent["accuracy"], None, None))
@@ -220,24 +228,26 @@ def _numbers(result: Mapping[str, Any]) -> str:
                                            ("", "mean absolute error", "correlation"), rows)
 
 
-def _mistakes(result: Mapping[str, Any], pictures: Mapping[int, Image.Image]) -> str:
+def _mistakes(result: Mapping[str, Any], pictures: Mapping[int, Image.Image], voices: Mapping[int, Sound]) -> str:
     heading = "<h2>The worst mistakes</h2>"
     if not result["mistakes"]:
         none = "There are none: every post is answered rightly." if result.get("accuracy") == 1 else "None are shown."
         return f"{heading}<p>{none}</p>"
-    items, room = [], MOST
+    items, room, quiet = [], MOST, MOST_HEARD
     for one in result["mistakes"]:
         image = _picture(pictures[one["post"]], one["post"]) if one["post"] in pictures else ""
         if len(image) > room:
             image = '<p class="soft">(no room for more pictures)</p>'
+        player = _player(voices[one["post"]], one["post"], quiet) if one["post"] in voices else ""
+        quiet -= len(player)
         sure = "probability" in one
         facts = {"answer": f"{one['answer']} ({one['probability']:.2f})" if sure else f"{one['answer']:.3f}",
                  "truth": f"{one['truth']} ({one['probability_of_truth']:.2f})" if sure else f"{one['truth']:.3f}",
                  **{_ALONE.get(side, side): said for side, said in one.get("alone", {}).items()},
                  **({"relation": one["relation"]} if "relation" in one else {}),
-                 **({"file": one["picture"]} if "picture" in one else {})}
+                 **{name: one[what] for name, what in (("file", "picture"), ("recording",) * 2) if what in one}}
         items.append(f"<li><h3>Post {one['post'] + 1}</h3>{image}<blockquote>{_text(one['text'] or '(no text)', 300)}"
-                     f"</blockquote>{_pairs(facts, 80)}</li>")
+                     f"</blockquote>{player}{_pairs(facts, 80)}</li>")
         room -= len(items[-1])
         if room < 0:
             items.append(f"<li>There is no room for {len(result['mistakes']) - len(items)} more.</li>")
@@ -261,13 +271,28 @@ def _picture(image: Image.Image, place: int) -> str:
             f'width="{small.width}" height="{small.height}" alt="The picture of post {place + 1}, above its text">')
 
 
-def _explained(classes: bool) -> str:
-    if not classes:
+def _player(sound: Sound, place: int, room: int) -> str:
+    """A recording to be played, within the page, if it takes no more than so many bytes."""
+    from scipy.signal import resample_poly
+
+    small = Sound(resample_poly(sound.samples, _RATE, sound.rate), _RATE)
+    data = base64.b64encode(wav_bytes(small)).decode()
+    if len(data) + 200 > room:
+        return '<p class="soft">(no room for more recordings)</p>'
+    return (f'<audio controls preload="none" style="width: 100%" aria-label="The voice of post {place + 1}, '
+            f'{sound.seconds:.1f} seconds" src="data:audio/wav;base64,{data}"></audio>')
+
+
+def _explained(result: Mapping[str, Any]) -> str:
+    if "classes" not in result:
         return ""
+    alone = ("What a side says alone is the model's own answer to it: it has learned to do without the others."
+             if result.get("taught") else
+             "What a side says alone is an average over neutral drawn posts in the place of the other "
+             f"side{'s' * (len(result['alone']) > 2)}: a rough measure where the posts are of another kind.")
     return ("<h2>How to read this</h2><p>An interval holds the true figure in 95 of 100 such measurements (Wilson "
-            "1927); that of macro-F1 is the mean of the classes' intervals, which is on the wide side. What a side "
-            "says alone is an average over neutral drawn posts in the place of the other side: a rough measure where "
-            "the posts are of another kind. A slice with few posts may look good or bad by luck.</p>"
+            "1927); that of macro-F1 is the mean of the classes' intervals, which is on the wide side. "
+            f"{alone} A slice with few posts may look good or bad by luck.</p>"
             "<p>Precision: of the answers of this class, the share that is right. Recall: of the posts of this class, "
             "the share that is found. F1 is high only where both are; macro-F1 is its mean over the classes. The "
             "calibration error is how far, on average, sureness and accuracy lie apart; the loss also counts how sure "

@@ -9,35 +9,26 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ..figures import panels
+from ..posts.post import listed
 from .explain import HITS, Regions, Words
-from .reader import Occlusion, Reading
+from .occlusion import Occlusion
+from .reading import Reading
 
 NOTABLE = 0.05  # a change of a probability that is worth a word
 PLACES = (("at the upper left", "at the top", "at the upper right"), ("on the left", "in the middle", "on the right"),
           ("at the lower left", "at the bottom", "at the lower right"))
-SIDES = {"text": "the text's", "picture": "the picture's", "neither": "neither"}
 
 
 def answer_html(reading: Reading) -> str:
-    """The answer, what each side alone would say, and whether the two disagree."""
-    sides = {"text and picture": reading.both, "the text alone": reading.text, "the picture alone": reading.picture}
-    if reading.unfamiliar:  # then there is one side at most, and nothing is said of the two together
-        del sides["text and picture"]
+    """The answer, what each side alone would say, whether they disagree, and what the post lacks."""
+    together = {listed(reading.counted): reading.both} if len(reading.counted) > 1 else {}
     return "".join((
-        _headline(reading.answers["both"], reading.both, not reading.remarks), _remark(reading),
+        _headline(reading.label, reading.both, not reading.remarks), _remark(reading), _about_missing(reading),
         *(panels.note(_sentence(remark)) for remark in reading.remarks),
-        panels.row(*(panels.heading(name) + _bars(reading.classes, probabilities)
-                     for name, probabilities in sides.items()))))
-
-
-def alone_html(side: str, classes: Sequence[str], probabilities: Sequence[float] | None,
-               remarks: Sequence[str] = ()) -> str:
-    """What a side says while the other is not there yet; `side` is "text" or "picture". None: it is unfamiliar."""
-    other = "picture" if side == "text" else "text"
-    answer = None if probabilities is None else classes[int(np.argmax(probabilities))]
-    return "".join((_headline(answer, probabilities, False),
-                    panels.paragraph(f"That is the {side} alone: add a {other} to hear what both say together."),
-                    *(panels.note(_sentence(remark)) for remark in remarks), _bars(classes, probabilities)))
+        panels.row(*(panels.heading(name) + _bars(reading.classes, probabilities, "not sure enough of any answer")
+                     for name, probabilities in together.items()),
+                   *(panels.heading(f"the {side} alone") + _bars(reading.classes, getattr(reading, side))
+                     for side in reading.there))))
 
 
 def _headline(answer: str | None, probabilities: Sequence[float] | None, bold: bool) -> str:
@@ -47,9 +38,10 @@ def _headline(answer: str | None, probabilities: Sequence[float] | None, bold: b
             f'<span style="opacity:.8">with probability {max(probabilities):.2f}</span></div>')
 
 
-def _bars(classes: Sequence[str], probabilities: Sequence[float] | None) -> str:
+def _bars(classes: Sequence[str], probabilities: Sequence[float] | None,
+          nothing: str = "unlike all that the model has learned from: not asked") -> str:
     if probabilities is None:
-        return panels.paragraph("unlike all that the model has learned from: not asked")
+        return panels.paragraph(nothing)
     return panels.bars(dict(zip(classes, probabilities)))
 
 
@@ -58,16 +50,28 @@ def _sentence(words: str) -> str:
 
 
 def _remark(reading: Reading) -> str:
-    """How the answer relates to what either side alone would say."""
+    """How the answer relates to what each side alone would say."""
     answers = reading.answers
     if reading.contradicts:
-        return panels.note(f"Text and picture disagree: the text alone says {answers['text']}, the picture alone "
-                           f"{answers['picture']}. " + (f"The answer took {SIDES[reading.winner]} side."
-                                                        if reading.winner != "neither" else
-                                                        "The answer took neither side."))
-    if not reading.unfamiliar and answers["both"] not in (answers["text"], answers["picture"]):
-        return panels.paragraph("Neither side alone would say so: this answer comes from the two together.")
+        each = ", ".join(f"the {side} alone {'says ' * (side == reading.speaking[0])}{answers[side]}"
+                         for side in reading.speaking)
+        took = " and ".join(side if side == "neither" else f"the {side}'s" for side in reading.winner.split(" and "))
+        return panels.note(f"{_sentence(listed(reading.speaking))} disagree: {each}."
+                           + f" The answer took {took} side." * bool(reading.winner))
+    if len(reading.counted) > 1 and reading.label and reading.label not in [answers[side] for side in reading.counted]:
+        neither, count = ("Neither", "two") if len(reading.counted) == 2 else ("No", "three")
+        return panels.paragraph(f"{neither} side alone would say so: this answer comes from the {count} together.")
     return ""
+
+
+def _about_missing(reading: Reading) -> str:
+    """What the post lacks, and what adding it would bring."""
+    if not reading.missing:
+        return ""
+    alone = " alone" * (len(reading.there) == 1)
+    complete = "both" if len(reading.reads) == 2 else "they" if alone else "all three"
+    return panels.paragraph(f"That is the {' and the '.join(reading.there)}{alone}: add a "
+                            f"{' or a '.join(reading.missing)} to hear what {complete} say together.")
 
 
 def post_html(text: str, image: Image.Image, width: int = 120) -> str:
@@ -82,31 +86,46 @@ def whatif_html(mine: Reading, others: Mapping[str, Reading]) -> str:
     def block(name: str, reading: Reading) -> str:
         return panels.heading(name) + _bars(reading.classes, reading.both)
 
-    before, blocks = mine.answers["both"] or "no answer", [block("your post", mine)]
+    before, blocks = mine.label or "no answer", [block("your post", mine)]
     for name, reading in others.items():
-        after = reading.answers["both"] or "no answer"
+        after = reading.label or "no answer"
         moved = f"The answer moves from {before} to {after}." if before != after else f"The answer stays {after}."
         blocks.append(block(name, reading)
                       + f'<div role="status">{panels.column(panels.paragraph(moved), width=220)}</div>')
     return panels.row(*blocks)
 
 
-def mattered_html(words: Words, regions: Regions) -> str:
-    """The words and the regions that speak for what their side says, or against it, and how far to trust them."""
-    marked = "".join(_word(word, support) for word, support in words.words)
-    said = [words_in_words(words)]
-    if words.cut:
-        said.append(f"Only the first {len(words.words)} words were tried.")
-    picture = regions_in_words(regions)
-    return panels.row(
-        panels.column(panels.heading(f"the text alone says {words.answer}"), marked,
-                      *(panels.paragraph(line) for line in said), width=320),
-        panels.column(panels.heading(f"the picture alone says {regions.answer}"),
-                      panels.picture(region_map(regions), picture, 224), panels.paragraph(picture), width=320)
-    ) + panels.paragraph(
-        f"Blue speaks for it; orange, with dashes, against it. Of drawn posts, where what gives the mood is known, the "
-        f"word that is named first is part of it in {HITS['text']}, the framed region in {HITS['picture']}. Your own "
-        "posts may fare worse.")
+def mattered_html(words: Words | None, regions: Regions | None, left_out: Sequence[str] = ()) -> str:
+    """The words and the regions that speak for what their side says, or against it, and how far to trust them.
+
+    Args:
+        words, regions: None where the post has no text, no picture, or the answer left it out.
+        left_out: "text", "picture": what is there, and was left out of the answer; nothing in it is explained.
+    """
+    blocks, trust = [], []
+    if words:
+        said = [words_in_words(words)]
+        if words.cut:
+            said.append(f"Only the first {len(words.words)} words were tried.")
+        blocks.append(panels.column(panels.heading(f"the text alone says {words.answer}"),
+                                    "".join(_word(word, support) for word, support in words.words),
+                                    *(panels.paragraph(line) for line in said), width=320))
+        trust.append(f"the word that is named first is part of it in {HITS['text']}")
+    if regions:
+        picture = regions_in_words(regions)
+        blocks.append(panels.column(panels.heading(f"the picture alone says {regions.answer}"),
+                                    panels.picture(region_map(regions), picture, 224), panels.paragraph(picture),
+                                    width=320))
+        trust.append(f"the framed region {'is part of it ' * (not words)}in {HITS['picture']}")
+    html = panels.row(*blocks) if blocks else ""
+    if left_out:
+        html += panels.paragraph(f"The answer left the {' and the '.join(left_out)} out, so nothing in "
+                                 f"{'it' if len(left_out) == 1 else 'them'} is explained.")
+    if trust:
+        html += panels.paragraph(
+            "Blue speaks for it; orange, with dashes, against it. Of drawn posts, where what gives the mood is known, "
+            f"{', '.join(trust)}. Your own posts may fare worse.")
+    return html
 
 
 def _word(word: str, support: float) -> str:
@@ -128,15 +147,11 @@ def words_in_words(words: Words) -> str:
     ranked = sorted(words.words, key=lambda pair: -pair[1])
     speaking = [[f"“{word}”" for word, support in some[:3] if abs(support) >= NOTABLE and (support > 0) == positive]
                 for some, positive in ((ranked, True), (ranked[::-1], False))]
-    parts = [f"{_listed(some)} {'speaks' if len(some) == 1 else 'speak'} {way}"
+    parts = [f"{listed(some)} {'speaks' if len(some) == 1 else 'speak'} {way}"
              for some, way in zip(speaking, (f"for {words.answer}", f"against {words.answer}")) if some]
     if not parts:
         return f"No single word stands out: whichever is left out, the text is about as sure of {words.answer}."
     return ", ".join(parts) + "."
-
-
-def _listed(some: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(some[:-1]), some[-1])))
 
 
 def regions_in_words(regions: Regions) -> str:

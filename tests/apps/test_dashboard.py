@@ -186,8 +186,12 @@ def test_a_bad_picture_is_refused(client, tmp_path, name):
     assert said in message
 
 
-def test_no_picture_is_refused(client):
-    assert "There is no picture: add one." in refused(client, "good", None)
+def test_a_post_may_lack_a_side_and_not_both(client, reader):
+    answer = client.predict("This burger is good.", None, api_name="/read")
+    alone = reader.alone("text", ["This burger is good."])[0].tolist()
+    assert list(answer["probabilities"].values()) == pytest.approx(alone, abs=1e-4)
+    assert (answer["missing"], answer["picture_alone"]) == (["picture"], None)
+    assert "neither text nor picture: give at least one" in refused(client, None, None)
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "/etc", "../../etc/passwd", str(Path(__file__).resolve()), ""])

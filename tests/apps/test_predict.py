@@ -188,7 +188,7 @@ def test_no_cell_can_be_a_formula(folder, tmp_path, say):
 # --- faults ---
 
 
-FAULTS = {4: ("Good", "no.png"), 9: ("", "0.png"), 40: ("Good", "gone.png"), 71: ("Good", "cut.jpg")}
+FAULTS = {4: ("Good", "no.png"), 9: ("\x01", "0.png"), 40: ("Good", "gone.png"), 71: ("Good", "cut.jpg")}
 
 
 def test_faulty_rows_are_named_and_nothing_is_written(folder, tmp_path, fail):

@@ -38,6 +38,15 @@ def test_it_shows_what_mattered_until_something_changes(explorer):
     assert "no text" in explorer.mattered_view.value
 
 
+def test_what_the_answer_left_out_is_not_explained(explorer):
+    explorer.text.value = "Die Bahn kam heute wieder zu spät, und es regnete"
+    assert "was left out" in explorer.view.value
+    explorer.mattered.click()
+    assert "The answer left the text out" in explorer.mattered_view.value
+    assert "the text alone says" not in explorer.mattered_view.value
+    assert "the picture alone says" in explorer.mattered_view.value
+
+
 def test_it_takes_a_file(explorer):
     explorer.picture.value = "my own file"
     assert "upload one" in explorer.view.value

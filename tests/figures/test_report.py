@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from mmsa_utils.figures.report import MOST, page
-from mmsa_utils.learning.assessment import Answers, assessed
+from mmsa_utils.learning.asking import Answers
+from mmsa_utils.learning.assessment import assessed
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror=alert(2)>"\' </style>'
 

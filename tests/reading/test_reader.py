@@ -171,8 +171,8 @@ def test_threads_take_turns(reader, burger, monkeypatch):
 # --- what is refused, and how ---
 
 
-@pytest.mark.parametrize("text", ["", "   \n\t ", None, 3])
-def test_no_text_is_refused(reader, burger, text):
+@pytest.mark.parametrize("text", ["", "   \n\t ", 3])
+def test_a_text_that_is_none_is_refused(reader, burger, text):
     for ask in (reader.read, reader.occlude):
         with pytest.raises(ValueError, match="no text: write"):
             ask(text, burger.image)
@@ -190,8 +190,8 @@ def test_odd_text_is_read(reader, burger, text):
     assert "<script>" not in mattered_html(explain_text(reader, text), explain_picture(reader, burger.image, grid=2))
 
 
-@pytest.mark.parametrize("image", [None, "photo.jpg", b"bytes"])
-def test_no_picture_is_refused(reader, image):
+@pytest.mark.parametrize("image", ["photo.jpg", b"bytes"])
+def test_a_picture_that_is_none_is_refused(reader, image):
     with pytest.raises(ValueError, match="no picture: add one"):
         reader.read("good", image)
 

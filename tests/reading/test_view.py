@@ -9,7 +9,6 @@ from mmsa_utils import LABELS
 from mmsa_utils.reading.explain import Regions, Words
 from mmsa_utils.reading.reader import Occlusion, Reading
 from mmsa_utils.reading.view import (
-    alone_html,
     answer_html,
     mattered_html,
     region_map,
@@ -46,11 +45,13 @@ def test_what_could_not_be_read_is_said_and_the_answer_is_not_bold():
 
 
 def test_one_side_alone_says_which_it_is_and_what_is_missing():
-    html = alone_html("text", LABELS, (0.1, 0.2, 0.7), ["some remark"])
+    html = answer_html(made(picture=None, both=(0.1, 0.2, 0.7), missing=("picture",), remarks=("some remark",)))
     assert "positive" in html
-    assert "That is the text alone: add a picture" in html
+    assert "That is the text alone: add a picture to hear what both say together." in html
     assert "Some remark" in html
-    assert "add a text" in alone_html("picture", LABELS, (0.1, 0.2, 0.7))
+    assert "the picture alone" not in html
+    assert "text and picture" not in html
+    assert "add a text" in answer_html(made(text=None, missing=("text",)))
 
 
 def test_what_if_tells_of_a_move_or_of_none():

@@ -9,6 +9,7 @@ import pytest
 import torch
 import toys
 from packaging.version import Version
+from torch import nn
 
 from mmsa_utils import (
     BINARY_LABELS,
@@ -33,7 +34,7 @@ from mmsa_utils import (
     train,
 )
 from mmsa_utils.encoders.table import ENCODERS
-from mmsa_utils.fusion.table import FUSIONS
+from mmsa_utils.fusion.table import FUSIONS, make_fusion
 from mmsa_utils.learning.cache import cached_features
 
 
@@ -116,16 +117,30 @@ def test_every_fusion_of_the_course_from_training_to_a_reading(posts, tmp_path, 
 @pytest.mark.skipif(Version(version("torch")) < Version("2.7"),
                     reason="torch 2.6 does not follow the networks of transformers 4.57")
 @pytest.mark.parametrize("fusion", FUSIONS)
-def test_every_fusion_of_the_course_can_be_exported(posts, fusion):
-    model = MultimodalSentimentModel(fusion=fusion, frozen=True).eval()
-    some = [[post.text for post in posts["train"][:3]], [post.image for post in posts["train"][:3]]]
+def test_every_fusion_of_the_course_can_be_exported(fusion):
+    class Met(nn.Module):
+        """A fusion that takes plain tensors; whole models are exported below, and in tests/apps/test_export.py."""
+
+        def __init__(self):
+            super().__init__()
+            self.fusion = make_fusion(fusion, {"text": 16, "image": 24})
+
+        def forward(self, text, real, image, seen):
+            return self.fusion({"text": Encoded(text, real), "image": Encoded(image, seen)})
+
+    def some(n, length):
+        length = length if FUSIONS[fusion].sequences else 1
+        real = torch.ones(n, length, dtype=torch.bool)
+        real[0, 1:] = False
+        return torch.randn(n, length, 16), real, torch.randn(n, 9, 24), torch.ones(n, 9, dtype=torch.bool)
+
     n, tokens = torch.export.Dim("n", min=1, max=64), torch.export.Dim("tokens", min=2, max=64)
-    shapes = {"input_ids": {0: n, 1: tokens}, "attention_mask": {0: n, 1: tokens}, "pixel_values": {0: n}}
-    exported = torch.export.export(model, (), kwargs=model.prepare(*(items[:2] for items in some)),
-                                   dynamic_shapes={"batch": shapes}, strict=True).module()
-    batch = model.prepare(*some)
+    words = {0: n, 1: tokens} if FUSIONS[fusion].sequences else {0: n}
+    net = Met().eval()
+    exported = torch.export.export(net, some(2, 5), strict=True, dynamic_shapes=(words, words, {0: n}, {0: n})).module()
+    case = some(3, 7)
     with torch.no_grad():
-        assert torch.allclose(exported(**batch), model(**batch), atol=1e-5)
+        assert torch.allclose(exported(*case), net(*case), atol=1e-5)
 
 
 def test_a_side_that_is_missing_is_masked_and_disturbs_nobody(posts, model):

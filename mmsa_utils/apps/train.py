@@ -24,6 +24,8 @@ from . import words
 from .common import log, own_posts, pair_of, saved, unfinished
 from .evaluate import evaluation
 
+TEST_POSTS = 1000  # generated ones, on which a model is measured once
+
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Train a pair end to end, on generated posts or on one's own; measure it once on the test posts."""
@@ -56,7 +58,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         train_posts, validation_posts = drawn(generated(arguments.posts, "train")), drawn(
             generated(max(1, arguments.posts // 4), "validation"))
-        test_posts = generated(1000, "test")  # looked at once: drawn as they are asked for
+        test_posts = generated(TEST_POSTS, "test")  # looked at once: drawn as they are asked for
     model = MultimodalSentimentModel(**names, size=arguments.size, classes=classes, fusion=arguments.fusion,
                                      absent=arguments.modality_dropout > 0, frozen=arguments.freeze,
                                      seed=seed).to(best_device())

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from mmsa_utils import burger_example, load_model
+from mmsa_utils.apps import train
 from mmsa_utils.apps.cli import main
 from mmsa_utils.fusion.attention import Attention
 from mmsa_utils.learning import correction
@@ -32,7 +33,8 @@ def test_align_aligns_the_fusion_too(folder, capsys):
     assert {"after", "control", "text_only", "any_order", "slices", "unseen"} <= set(report)
 
 
-def test_train_trains_it(tmp_path):
+def test_train_trains_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "TEST_POSTS", 32)
     assert main(["train", "--fusion", "bottleneck", "--posts", "24", "--epochs", "1", "--out", str(tmp_path)]) == 0
     assert type(load_model(tmp_path).fusion).__name__ == "Bottleneck"
 

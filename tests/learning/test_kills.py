@@ -124,9 +124,8 @@ def finished(process: multiprocessing.Process) -> int:
     return process.exitcode
 
 
-WRITING = [("mmsa_utils.learning.runs.save_file", 1, "before"), ("mmsa_utils.learning.runs.save_file", 1, "half"),
-           ("mmsa_utils.learning.runs.save_file", 2, "half"), ("os.fsync", 2, "after"), ("os.replace", 2, "before"),
-           ("os.replace", 2, "after")]
+WRITING = [("mmsa_utils.learning.runs.save_file", 1, "half"), ("mmsa_utils.learning.runs.save_file", 2, "half"),
+           ("os.replace", 2, "before"), ("os.replace", 2, "after")]
 
 
 @pytest.mark.parametrize("death", WRITING, ids=str)
@@ -138,7 +137,7 @@ def test_alignment_killed_while_it_is_kept_goes_on_to_the_same_bits(tmp_path, de
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("death", [WRITING[2], WRITING[5]], ids=str)
+@pytest.mark.parametrize("death", [WRITING[1], WRITING[3]], ids=str)
 def test_training_killed_while_it_is_kept_goes_on_to_the_same_bits(tmp_path, death):
     path = tmp_path / "run.safetensors"
     assert finished(started(trained, path, death=death)) == -signal.SIGKILL
@@ -146,8 +145,7 @@ def test_training_killed_while_it_is_kept_goes_on_to_the_same_bits(tmp_path, dea
     assert same(trained(path), fresh(trained))
 
 
-@pytest.mark.parametrize("death", [("numpy.save", 1, "before"), ("numpy.save", 2, "half"),
-                                   ("pathlib.Path.write_text", 1, "half"), ("os.rename", 1, "before"),
+@pytest.mark.parametrize("death", [("numpy.save", 2, "half"), ("pathlib.Path.write_text", 1, "half"),
                                    ("os.rename", 1, "after")], ids=str)
 def test_a_cache_that_was_killed_while_it_was_made_is_whole_or_not_there(tmp_path, death):
     assert finished(started(cached, tmp_path, death=death)) == -signal.SIGKILL
@@ -164,7 +162,7 @@ def test_processes_at_once_do_no_harm(tmp_path):
     assert same_features(cached(tmp_path), fresh(cached))
 
 
-@pytest.mark.parametrize(("work", "number"), [(aligned, 4), (trained, 1), (cached, 3)], ids=["align", "train", "cache"])
+@pytest.mark.parametrize(("work", "number"), [(aligned, 2), (trained, 1), (cached, 1)], ids=["align", "train", "cache"])
 def test_a_kill_at_any_moment(tmp_path, work, number):
     number, whole, kills, kept = KILLS or number, 0.0, 0, 0
     for turn, share in enumerate(np.linspace(0.05, 1, number)):

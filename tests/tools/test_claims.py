@@ -1,5 +1,6 @@
 """claims.py measures what the notebooks claim; docs/claims.md lists exactly its claims."""
 
+import ast
 import inspect
 import json
 import re
@@ -15,27 +16,61 @@ PAGE = ROOT / "docs" / "claims.md"
 ROW = re.compile(r"^\| (\d\d) \| (.+?) \| (\d+) of (\d+) \| (\S+) \|$", re.M)
 
 
-@pytest.fixture(scope="module")
-def quick() -> dict[str, dict]:
-    """Every group once, on a few posts: what the figures are is of no account, that there are some is."""
-    return claims.measured(sorted(claims.GROUPS), 1, part=0.03, show_progress=False)
+def claims_in(function: ast.FunctionDef) -> list[str]:
+    """The claims that a notebook's function makes, as patterns: the keys of its dictionaries that are sentences."""
+    keys: list[ast.expr | None] = []
+    for node in ast.walk(function):
+        if isinstance(node, ast.Dict):
+            keys += node.keys
+        elif isinstance(node, ast.DictComp):
+            keys.append(node.key)
+        elif isinstance(node, ast.Assign):
+            keys += [target.slice for target in node.targets if isinstance(target, ast.Subscript)]
+    parts = [key.values if isinstance(key, ast.JoinedStr) else [key] for key in keys]
+    found = ["".join(re.escape(one.value) if isinstance(one, ast.Constant) else ".+" for one in some)
+             for some in parts if all(isinstance(getattr(one, "value", ""), (str, ast.expr)) for one in some)]
+    return [pattern for pattern in found if pattern.count(" ") >= 2 and len(pattern) > 12]
 
 
-def test_the_page_lists_the_claims_of_the_tool(quick):
+def test_the_page_lists_the_claims_of_the_tool():
+    functions = {node.name[-2:]: claims_in(node) for path in sorted((ROOT / "tools" / "measure").glob("claims_*.py"))
+                 for node in ast.parse(path.read_text(encoding="utf8")).body
+                 if isinstance(node, ast.FunctionDef) and node.name.startswith("notebook_")}
+    assert functions.keys() == claims.GROUPS.keys()
     rows = ROW.findall(PAGE.read_text(encoding="utf8"))
-    assert [(number, claim) for number, claim, *_ in rows] == [
-        (number, claim) for number in quick for claim in quick[number]]
+    assert [number for number, *_ in rows] == sorted(number for number, *_ in rows)
+    for number, patterns in functions.items():
+        listed = [claim for of, claim, *_ in rows if of == number]
+        assert listed, number
+        assert not [claim for claim in listed if not any(re.fullmatch(one, claim) for one in patterns)], number
+        assert not [one for one in patterns if not any(re.fullmatch(one, claim) for claim in listed)], number
     # Twenty seeds were run of the sentences of before; of those of the new encoders there was time for four.
     assert all(int(seeds) >= 4 for *_, seeds, _ in rows)
 
 
-def test_every_claim_has_a_margin_for_every_seed(quick):
+def test_every_claim_has_a_margin_for_every_seed():
+    """Of two notebooks, on a few posts; to run all of them takes minutes, and the tool's own run is for that."""
+    quick = claims.measured(["01", "04"], 1, part=0.03, show_progress=False)
     assert all(len(row) == 1 and isinstance(row[0], float) for group in quick.values() for row in group.values())
     for number, claim in (("01", "no validation or test text is a training text"),
                           ("04", "best of 10,000 linear heads: 3 of 4 cases"),
-                          ("04", "in train() the same post gets another answer"),
-                          ("06", "100 random heads: mean loss within 0.1 of ln 3")):  # these hold on few posts too
+                          ("04", "in train() the same post gets another answer")):  # these hold on few posts too
         assert quick[number][claim][0] > 0, claim
+
+
+def test_what_the_claims_borrow_is_defined_in_the_notebooks():
+    calls = [node for path in sorted((ROOT / "tools" / "measure").glob("claims_*.py"))
+             for node in ast.walk(ast.parse(path.read_text(encoding="utf8")))
+             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "borrowed"]
+    assert len(calls) > 5
+    for call in calls:
+        names = [one.value for one in call.args if isinstance(one, ast.Constant)]
+        if len(names) == len(call.args):
+            (path,) = (ROOT / "notebooks").glob(f"{names[0]}_*.ipynb")
+            source = "\n".join("".join(cell["source"]) for cell in json.loads(path.read_text(encoding="utf8"))["cells"])
+            defined = re.findall(r"^(?:(?:def|class) (\w+)|([\w, ]+) = )", source, re.M)
+            known = {name.strip() for pair in defined for part in pair for name in part.split(",")}
+            assert set(names[1:]) <= known, path.name
 
 
 def test_what_does_not_hold_is_counted_and_reported(monkeypatch, tmp_path, capsys):

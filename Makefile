@@ -16,8 +16,8 @@ help: ## list the targets
 	@echo "usage: make TARGET   (PYTHON=/path/to/python3 picks the interpreter that makes .venv)"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
-run: $(READY) ## set up, then execute notebooks 00-09 in order; results under build/run
-	@$(PY) tools/notebooks/execute.py run notebooks/0[0-9]*.ipynb
+run: $(READY) ## set up, then execute notebooks 00-11 in order; results under build/run
+	@$(PY) tools/notebooks/execute.py run notebooks/[0-9]*.ipynb
 
 test: $(READY) ## set up, then the unit tests and every notebook against its stored output
 	@$(PY) tests/chromium.py
@@ -59,6 +59,6 @@ $(READY): pyproject.toml constraints.txt
 	  echo "make: '$(PYTHON)' cannot make a virtual environment." >&2; \
 	  echo "      On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@echo "Installing what constraints.txt pins into .venv (the first time: a few minutes)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,dashboard,heic,onnx,docs,test,dev]"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,dashboard,heic,audio,onnx,docs,test,dev]"
 	@$(PY) -c "import matplotlib.font_manager"  # builds its cache now, and no notebook has to say that it does
 	@touch $@

@@ -20,11 +20,15 @@ _HOME: dict[str, tuple[str, ...]] = {
     "posts.noise": ("SyntheticDataset",),
     "posts.own": ("load_posts",),
     "posts.places": ("PlacePosts", "twin"),
+    "posts.sound": ("RATE", "Sound", "open_sound", "wav_bytes"),
+    "posts.voices": ("CUES", "HEARD", "SPEAKERS", "UNSEEN_SPEAKERS", "Prosody", "Speaker", "prosody_of", "speak"),
+    "posts.spoken": ("TONES", "SpokenPosts", "judge_three", "make_spoken"),
     "posts.camera": ("photo_example",),
     "posts.pictures": ("open_picture", "picture_from_bytes", "to_rgb"),
     "errors": ("EncoderUnavailable",),
     "encoders.base": ("Encoded", "Encoder", "masked_mean"),
-    "encoders.table": ("load_image_encoder", "load_text_encoder"),
+    "encoders.table": ("load_image_encoder", "load_text_encoder", "load_voice_encoder"),
+    "fusion.absent": ("Absent", "drop_sides", "missing", "without"),
     "fusion.base": ("Fusion",),
     "fusion.concat": ("Concat", "join"),
     "fusion.table": ("FUSIONS", "make_fusion"),
@@ -36,10 +40,11 @@ _HOME: dict[str, tuple[str, ...]] = {
     "learning.evaluation": ("answers", "evaluate"),
     "learning.training": ("history_table", "train"),
     "learning.familiarity": ("learn_familiarity",),
-    "learning.features": ("Features", "extract_features", "shuffled"),
+    "learning.features": ("Features", "extract_features", "given", "shuffled"),
     "learning.alignment": ("align", "fit_temperature", "head_answers", "measure"),
     "learning.correction": ("correction_phase",),
-    "learning.comparison": ("compare_fusions", "known_boards"),
+    "learning.absence": ("WAYS", "ways_to_miss"),
+    "learning.comparison": ("compare_fusions", "known_boards", "subsets"),
     "learning.metrics": (
         "accuracy", "calibration_error", "confusion", "interval", "log_loss", "macro_f1", "reliability",
         "slice_accuracy", "summary", "who_won"),
@@ -52,6 +57,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     "explorers.fusion": ("fusion_explorer",),
     "explorers.gaze": ("gaze_explorer",),
     "explorers.reading": ("prediction_explorer",),
+    "explorers.voice": ("voice_explorer",),
     "explorers.training": ("alignment_explorer", "training_explorer"),
     "exercises": ("checks", "progress"),
     "figures": ("plots",),
@@ -66,6 +72,7 @@ if TYPE_CHECKING:
     from .encoders.base import masked_mean as masked_mean
     from .encoders.table import load_image_encoder as load_image_encoder
     from .encoders.table import load_text_encoder as load_text_encoder
+    from .encoders.table import load_voice_encoder as load_voice_encoder
     from .errors import EncoderUnavailable as EncoderUnavailable
     from .exercises import checks as checks
     from .exercises import progress as progress
@@ -79,13 +86,20 @@ if TYPE_CHECKING:
     from .explorers.text import text_explorer as text_explorer
     from .explorers.training import alignment_explorer as alignment_explorer
     from .explorers.training import training_explorer as training_explorer
+    from .explorers.voice import voice_explorer as voice_explorer
     from .figures import plots as plots
+    from .fusion.absent import Absent as Absent
+    from .fusion.absent import drop_sides as drop_sides
+    from .fusion.absent import missing as missing
+    from .fusion.absent import without as without
     from .fusion.base import Fusion as Fusion
     from .fusion.concat import Concat as Concat
     from .fusion.concat import join as join
     from .fusion.table import FUSIONS as FUSIONS
     from .fusion.table import make_fusion as make_fusion
     from .learning import metrics as metrics
+    from .learning.absence import WAYS as WAYS
+    from .learning.absence import ways_to_miss as ways_to_miss
     from .learning.alignment import (
         align as align,
     )
@@ -101,6 +115,7 @@ if TYPE_CHECKING:
     from .learning.batches import make_loader as make_loader
     from .learning.comparison import compare_fusions as compare_fusions
     from .learning.comparison import known_boards as known_boards
+    from .learning.comparison import subsets as subsets
     from .learning.correction import correction_phase as correction_phase
     from .learning.device import best_device as best_device
     from .learning.evaluation import answers as answers
@@ -108,6 +123,7 @@ if TYPE_CHECKING:
     from .learning.familiarity import learn_familiarity as learn_familiarity
     from .learning.features import Features as Features
     from .learning.features import extract_features as extract_features
+    from .learning.features import given as given
     from .learning.features import shuffled as shuffled
     from .learning.losses import balanced_weights as balanced_weights
     from .learning.losses import loss_of as loss_of
@@ -216,6 +232,22 @@ if TYPE_CHECKING:
     from .posts.rules import (
         post_table as post_table,
     )
+    from .posts.sound import RATE as RATE
+    from .posts.sound import Sound as Sound
+    from .posts.sound import open_sound as open_sound
+    from .posts.sound import wav_bytes as wav_bytes
+    from .posts.spoken import TONES as TONES
+    from .posts.spoken import SpokenPosts as SpokenPosts
+    from .posts.spoken import judge_three as judge_three
+    from .posts.spoken import make_spoken as make_spoken
+    from .posts.voices import CUES as CUES
+    from .posts.voices import HEARD as HEARD
+    from .posts.voices import SPEAKERS as SPEAKERS
+    from .posts.voices import UNSEEN_SPEAKERS as UNSEEN_SPEAKERS
+    from .posts.voices import Prosody as Prosody
+    from .posts.voices import Speaker as Speaker
+    from .posts.voices import prosody_of as prosody_of
+    from .posts.voices import speak as speak
     from .reading.reader import Reader as Reader
 
 __all__ = ["__version__", *_NAMES]

@@ -107,8 +107,10 @@ def called_with(inputs: tuple) -> str:
 
 def describe(value: Any) -> str:
     """A value in short: its number, or its kind and shape."""
-    if isinstance(value, tuple) and len(repr(value)) <= 60:
-        return repr(value)
+    if isinstance(value, tuple):
+        parts = ", ".join(describe(part) for part in value)
+        if len(parts) <= 60:
+            return f"({parts}{',' * (len(value) == 1)})"
     array = numbers(value)
     if array is not None and array.ndim == 0:
         return f"{array.item():.4g}" if array.item() % 1 else f"{value.item() if hasattr(value, 'item') else value!r}"
@@ -121,7 +123,6 @@ def describe(value: Any) -> str:
 def kind_of(value: Any) -> str:
     """The kind of a value in words, with the shape of an array."""
     array = numbers(value)
-    name = type(value).__name__
-    if array is not None and array.ndim:
-        return f"a {name} of shape {array.shape}"
-    return f"{'an' if name[0].lower() in 'aeiou' or name == 'ndarray' else 'a'} {name}"
+    name = "array" if isinstance(value, np.ndarray) else type(value).__name__
+    shape = f" of shape {array.shape}" if array is not None and array.ndim else ""
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}{shape}"

@@ -28,9 +28,6 @@ def gate(answer: Any, rng: np.random.Generator) -> str:
             return heard((shares(scores) * torch.stack([says(text), says(image)], 1)).sum(1))
         return function
 
-    def one(text, image):
-        return torch.stack([text, image], 1)
-
     cases = [(_normal(rng, batch, width, spread=1.5), _normal(rng, batch, width, spread=1.5),
               _normal(rng, batch, 2, width, spread=1.5)) for batch, width in ((3, 5), (4, 3), (5, 4))]
     compare(answer, mixed(), cases, {
@@ -42,9 +39,9 @@ def gate(answer: Any, rng: np.random.Generator) -> str:
         "of the scores holds the sides?": mixed(lambda scores: torch.softmax(scores, 0)),
         "Your shares are made from the text's score alone. How much of a number comes from the text depends on what "
         "speaks for the image, too.":
-            mixed(lambda scores: one(torch.sigmoid(scores[:, 0]), torch.sigmoid(-scores[:, 0]))),
+            mixed(lambda scores: torch.stack([torch.sigmoid(scores[:, 0]), torch.sigmoid(-scores[:, 0])], 1)),
         "Your shares are made from the image's score alone, and the text's is passed over.":
-            mixed(lambda scores: one(torch.sigmoid(-scores[:, 1]), torch.sigmoid(scores[:, 1]))),
+            mixed(lambda scores: torch.stack([torch.sigmoid(-scores[:, 1]), torch.sigmoid(scores[:, 1])], 1)),
         "Each score is pressed between 0 and 1 by itself, so the two shares of a number do not sum to 1: what one side "
         "gets, the other has to give.": mixed(torch.sigmoid),
         "The scores themselves are used as shares. They may be negative, and do not sum to 1.":
@@ -55,15 +52,16 @@ def gate(answer: Any, rng: np.random.Generator) -> str:
         "The sides are mixed as they are, and what comes out is brought between -1 and 1. Bring each side there "
         "before they are mixed: else the louder one drowns the other.": mixed(says=lambda side: side, heard=torch.tanh),
         "What a side says is brought between 0 and 1: so it never says anything against.": mixed(says=torch.sigmoid),
+        "A mean over the sides halves every number: the shares already sum to 1.": mixed(heard=lambda mix: mix / 2),
         "The two sides are added up in full, whatever the scores say: there is no gate yet.": mixed(torch.ones_like),
-        "Each side has half of every number, whatever the scores say: there is no gate yet.":
+        "Each side has half of every number, whatever the scores say: no gate yet.":
             mixed(lambda scores: torch.full_like(scores, 0.5)),
         "Each side has one share for all of its numbers. The gate decides anew for every number.":
             mixed(lambda scores: torch.softmax(scores.mean(-1, keepdim=True), 1)),
         "All of a number comes from the side with the higher score. That is a switch, and training could not move it: "
         "the gate opens by degrees.": mixed(lambda scores: (scores == scores.amax(1, keepdim=True)).float()),
     })
-    return "Every number comes from both sides, in shares that sum to 1, and which side leads may change within a post."
+    return "Every number comes from both sides, in shares that sum to 1, and who leads may change within a post."
 
 
 @exercise("9.2")
@@ -84,7 +82,7 @@ def tensor_fusion(answer: Any, rng: np.random.Generator) -> str:
     compare(answer, lambda t, i: outer(behind(t), behind(i)), square, {
         "The products are all there, and the sides themselves are not: nothing is left of what one of them says "
         "alone. What has to be added to each before they are multiplied?": outer,
-        "The image alone has got its 1. Without one at the text, what the image says alone is lost.":
+        "The image alone has got its 1. Without one at the text, what it says alone is lost.":
             lambda t, i: outer(t, behind(i)),
         "The text alone has got its 1. Without one at the image, what the text says alone is lost.":
             lambda t, i: outer(behind(t), i),
@@ -131,7 +129,7 @@ def _looking(query: torch.Tensor, key: torch.Tensor, mask: torch.Tensor) -> torc
 
 
 def _tokens(rng: np.random.Generator, batch: int, n: int, m: int, width: int) -> tuple:
-    """Queries, keys and a mask of them: in every post at least one key is real, and one is not."""
+    """Queries, keys and a mask of them: in every post a key is real, and one is not."""
     mask = rng.random((batch, m)) < 0.6
     places = np.array([rng.permutation(m)[:2] for _ in range(batch)])
     mask[np.arange(batch), places[:, 0]], mask[np.arange(batch), places[:, 1]] = True, False
@@ -148,10 +146,10 @@ def look(answer: Any, rng: np.random.Generator) -> str:
     compare(answer, _looking, square, {
         "The dot products are not scaled: the wider the tokens, the larger they get, and all goes to a single key.":
             lambda q, k, mask: _shares(_scores(q, k, 1), mask[:, None]),
-        "The dot products are divided by the width itself. That is more than they grow by, and every look comes out "
-        "nearly even.": lambda q, k, mask: _shares(_scores(q, k, q.shape[-1]), mask[:, None]),
-        "The scale is taken from the number of tokens. What makes a dot product large is the width of what is "
-        "multiplied.": lambda q, k, mask: _shares(_scores(q, k, math.sqrt(q.shape[1])), mask[:, None]),
+        "The dot products are divided by the width itself, more than they grow by: every look comes out nearly even.":
+            lambda q, k, mask: _shares(_scores(q, k, q.shape[-1]), mask[:, None]),
+        "The scale is taken from the number of tokens. A dot product grows with the width of what is multiplied.":
+            lambda q, k, mask: _shares(_scores(q, k, math.sqrt(q.shape[1])), mask[:, None]),
         "The masked keys are removed after the sharing out: what they had been given is lost, and the rest sums to "
         "less than 1.": lambda q, k, mask: torch.softmax(_scores(q, k), -1) * mask[:, None],
         "The mask is not used: keys that are not there get weights as well.":
@@ -281,9 +279,11 @@ def hit_rate(answer: Any, rng: np.random.Generator) -> str:
             struck(box=lambda boxes: boxes + np.array([-2, 0, 2, 0])),
         "One patch is taken for all posts: each has a largest weight of its own.":
             struck(pick=lambda gaze: np.full(len(gaze), gaze.argmax() % 64)),
-        "This is a count. A share lies between 0 and 1.": struck(told=np.sum),
+        "You look for the largest weight of all posts together. Along which axis lie the patches of one?":
+            struck(pick=lambda gaze: np.full(len(gaze), gaze.argmax())),
+        "This is a count, and no share.": struck(told=np.sum),
         "This is per cent. A share lies between 0 and 1.": struck(told=lambda hit: 100 * hit.mean()),
-        "You say of each post whether it is a hit. Asked for is one number for all.": struck(told=lambda hit: hit),
+        "You say of each post whether it is a hit. Asked for is one number.": struck(told=lambda hit: hit),
     })
     return "You can say of a gaze where it rests, and whether it is the dish that the text names."
 

@@ -39,8 +39,17 @@ EXERCISES: dict[str, str] = {
     "9.2": "tensor_fusion",
     "9.3": "look",
     "9.4": "hit_rate",
+    "10.1": "mel_filters",
+    "10.2": "decibels",
+    "10.3": "still_and_moving",
+    "10.4": "unheard_speakers",
+    "11.1": "those_there",
+    "11.2": "pattern_shares",
+    "11.3": "absent_token",
+    "11.4": "mood_of_absence",
 }
 # Number of the notebook -> module of this room that holds its checks.
 MODULES = {"1": "posts", "2": "text", "3": "picture", "4": "fusion", "5": "training", "6": "alignment",
-           "7": "conflict", "8": "dashboard", "9": "meeting"}
+           "7": "conflict", "8": "dashboard", "9": "meeting", "10": "voice",
+           "11": "missing"}
 MARKS = {"right": ("✓", GREEN), "wrong": ("✗", ORANGE), "not yet": ("…", GREY)}

@@ -7,7 +7,6 @@ is touched.
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,35 +17,17 @@ from torch import Tensor
 
 from ..learning.metrics import calibration_error, reliability
 from ..posts.post import LABELS, Post
+from .canvas import new_figure, show
 from .gaze import counting_place, gaze_words, light_up
+from .missing import missing_board, presence  # noqa: F401
 from .panels import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, RED  # noqa: F401  (figures and pages have one palette)
+from .voices import players, spectrogram_grid, strips, wave  # noqa: F401  (all figures can be had here)
 
 if TYPE_CHECKING:
     from IPython.display import Image as DisplayImage
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 PURPLE = "#CC79A7"
-
-
-def new_figure(width: float = 7.0, height: float = 3.0, rows: int = 1, columns: int = 1) -> tuple[Figure, Any]:
-    """A figure of so many inches and its axes (an array when there are several); never drawn by itself."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots(rows, columns)
-
-
-def show(figure: Figure, alt: str, dpi: int = 90, colours: int = 256) -> DisplayImage:
-    """Turn a figure into a PNG with alt text, to be the last line of a cell. Few colours keep the file small."""
-    from IPython.display import Image as DisplayImage
-
-    buffer, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(buffer, dpi=dpi, facecolor="white")
-    Image.open(buffer).convert("RGB").quantize(colours, kmeans=1).save(small, "png", optimize=True)
-    picture = DisplayImage(small.getvalue(), metadata={"alt": alt})
-    picture.alt = alt  # set here, as IPython 7, which Colab has, takes no alt=
-    return picture
 
 
 def _plain(axis: Axes) -> None:

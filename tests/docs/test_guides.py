@@ -50,8 +50,8 @@ def test_named_sections_and_exercises_exist():
                 seen += 1
                 assert set(range(int(first), int(last or first) + 1)) <= headings(books[name]), (
                     f"{page.name}: {name} has no section {part}")
-        for numbers in re.findall(r"[Ee]xercises? (\d\.\d(?:(?:, | and )\d\.\d)*)", text(page)):
-            assert set(re.findall(r"\d\.\d", numbers)) <= set(EXERCISES), f"{page.name}: {numbers}"
+        for numbers in re.findall(r"[Ee]xercises? (\d+\.\d(?:(?:, | and )\d+\.\d)*)", text(page)):
+            assert set(re.findall(r"\d+\.\d", numbers)) <= set(EXERCISES), f"{page.name}: {numbers}"
     assert seen > 80
 
 

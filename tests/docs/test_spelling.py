@@ -12,7 +12,7 @@ from prose import MODULES, NOTEBOOKS, PAGES, ROOT, SOLUTIONS, name_of, prose, re
 REFERENCE = re.compile(r"^[A-Z]\S+, [A-Z]\..*\(\d{4}\)", flags=re.MULTILINE)  # others' names and titles
 TITLE = re.compile(r"\[\*[^*\]]+\*\]\(https?://[^)]*\)")  # of a work, linked
 # Spelt like American forms of other words, or the field's and the law's own.
-ALLOWED = {"biased", "donut", "license", "optimizer", "program", "story"}
+ALLOWED = {"biased", "donut", "license", "optimizer", "practice", "program", "story"}
 
 
 def complaints(*names: str) -> list[str]:

@@ -18,10 +18,10 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     assert {"posts", "encoders", "fusion", "model", "learning", "apps"} <= rooms
     assert all(f"mmsa_utils/{room}/__init__.py" in names for room in rooms)
     assert {"mmsa_utils/py.typed", "mmsa_utils/weights/bert/model.safetensors"} <= names
-    assert wheel.stat().st_size < 12e6
+    assert wheel.stat().st_size < 15e6
 
 
 def test_the_weights_are_small():
     sizes = [path.stat().st_size for path in (PACKAGE / "weights").rglob("*") if path.is_file()]
     assert len(sizes) > 20
-    assert sum(sizes) <= 12e6
+    assert sum(sizes) <= 15e6

@@ -18,11 +18,14 @@ from pathlib import Path
 import claims_conflict
 import claims_encoders
 import claims_meeting
+import claims_missing
 import claims_training
+import claims_voice
 
 from mmsa_utils.bars import progress
 
-GROUPS = {name[-2:]: function for part in (claims_encoders, claims_training, claims_conflict, claims_meeting)
+GROUPS = {name[-2:]: function
+          for part in (claims_encoders, claims_training, claims_conflict, claims_meeting, claims_voice, claims_missing)
           for name, function in vars(part).items() if name.startswith("notebook_")}
 
 # What was chosen by hand: an argument of the notebook's function, and three values, the notebook's own among them.
@@ -54,6 +57,10 @@ CHOICES: dict[str, dict[str, tuple]] = {
     "08": {"references": (8, 32, 96), "posts": (200, 400, 800), "wanted": (0.96, 0.97, 0.975),
            "fresh": (300, 600, 1200)},
     "09": {"posts": (2000, 3000, 6000), "epochs": (8, 12, 20), "lr": (5e-4, 1e-3, 2e-3)},
+    "10": {"posts": (600, 900, 1500), "dealt_posts": (4000, 8000, 16_000), "lr": (5e-4, 1e-3, 2e-3),
+           "ridge": (1, 10, 100)},
+    "11": {"posts": (800, 1400, 2800), "share": (0.2, 0.4, 0.6), "bad": (0.6, 0.8, 0.9), "brightness": (0, 20, 40),
+           "seconds": (1.5, 2.5, 4.0)},
 }
 
 

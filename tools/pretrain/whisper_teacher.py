@@ -118,7 +118,7 @@ def transcribed(folder: Path, samples: np.ndarray) -> str:
     from transformers import AutoTokenizer, WhisperFeatureExtractor, WhisperForConditionalGeneration
 
     model = WhisperForConditionalGeneration.from_pretrained(folder).eval()
-    words = AutoTokenizer.from_pretrained(folder)
+    words = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     features = WhisperFeatureExtractor.from_pretrained(folder)(samples, sampling_rate=16_000, return_tensors="pt")
     heard = model.model.encoder(features["input_features"])
     start = words.convert_tokens_to_ids(["<|startoftranscript|>", "<|notimestamps|>"])

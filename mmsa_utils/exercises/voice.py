@@ -1,0 +1,299 @@
+"""The checks of notebook 10: mel filters, decibels, how a voice is and moves, and speakers that nobody has heard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from .checks import exercise
+from .compare import Refused, alike, compare, numbers
+
+
+def _to_mel(hertz: Any) -> np.ndarray:
+    return 2595 * np.log10(1 + np.asarray(hertz, float) / 700)
+
+
+def _to_hertz(mel: Any) -> np.ndarray:
+    return 700 * (10 ** (np.asarray(mel, float) / 2595) - 1)
+
+
+@exercise("10.1")
+def mel_filters(answer: Any, rng: np.random.Generator) -> str:
+    """(bands, frequencies (f,) in Hz) → triangles (bands, f)."""
+    def filters(extra: int = 2, back: Callable = _to_hertz, to: Callable = _to_mel, scale: Callable = np.array,
+                peak: Callable = lambda corners, b: corners[b + 1], shape: Callable = np.minimum, cut: bool = True,
+                weigh: Callable = lambda rows, corners: rows) -> Callable:
+        """A function that makes one mistake: in the corners, in the triangles, or in what becomes of them."""
+        def function(bands, frequencies):
+            corners = back(np.linspace(0, to(frequencies[-1]), bands + extra))
+            at, rows = scale(frequencies), []
+            for b in range(len(corners) - 2):
+                left, middle, right = corners[b], peak(corners, b), corners[b + 2]
+                row = shape((at - left) / (middle - left), (right - at) / (right - middle))
+                rows.append(np.maximum(row, 0) if cut else row)
+            return weigh(np.array(rows), corners)
+        return function
+
+    def boxes(up, down):
+        return ((up >= 0) & (down >= 0)).astype(float)
+
+    cases = [(int(bands), np.linspace(0, float(top), int(count))) for bands, top, count in (
+        (rng.integers(4, 7), 8000, 60), (rng.integers(8, 11), 4000, 80), (rng.integers(5, 9), 11025, 97))]
+    compare(answer, filters(), cases, {
+        "Your corners lie at equal steps of Hz. The ear's steps are equal in mel, so that high bands are wider.":
+            filters(back=np.array, to=np.array),
+        "There are two bands too few. Every triangle has three corners, and neighbours share two of them: how many "
+        "corners do that many triangles need?": filters(extra=0),
+        "There is one band too few. The last triangle needs a corner to its right, the first one to its left.":
+            filters(extra=1),
+        "Your corners are still in mel, and are held against frequencies in Hz: they have to be turned back.":
+            filters(back=np.array),
+        "Into mel by one logarithm and back by another: 10 raised to something undoes the decimal logarithm, e does "
+        "not.": filters(back=lambda mel: 700 * (np.exp(mel / 2595) - 1)),
+        "On the way back the 1 under the logarithm is not taken away again, so no corner lies at 0 Hz.":
+            filters(back=lambda mel: 700 * 10 ** (mel / 2595)),
+        "Your triangles have straight sides in mel: seen in Hz they are bent. The task draws them straight in Hz.":
+            filters(back=np.array, scale=_to_mel),
+        "Outside of each triangle the two lines go on below 0. A filter takes nothing there, and never less.":
+            filters(cut=False),
+        "The filters are boxes: all that lies between their outer corners counts fully.": filters(shape=boxes),
+        "Each triangle has its peak in the middle between its outer corners. It belongs at the middle corner, which "
+        "lies further to the left.": filters(peak=lambda corners, b: (corners[b] + corners[b + 2]) / 2),
+        "Each triangle is divided by its width, as librosa does unless it is told otherwise. Here the peak is 1.":
+            filters(weigh=lambda rows, c: rows * (2 / (c[2:] - c[:-2]))[:, None]),
+        "Each row is made to sum to 1, so that wide filters are low. Here the peak is 1.":
+            filters(weigh=lambda rows, c: rows / rows.sum(1, keepdims=True)),
+        "The two sides of a triangle are multiplied: that makes a hill. Which of the two lines counts, at each "
+        "frequency?": filters(shape=lambda up, down: np.maximum(up, 0) * np.maximum(down, 0)),
+        "Rows and columns are exchanged: a row for each band.": filters(weigh=lambda rows, c: rows.T),
+    })
+    return "Narrow triangles where the ear is fine, wide ones where it is not: that is all that a mel spectrum adds."
+
+
+@exercise("10.2")
+def decibels(answer: Any, rng: np.random.Generator) -> str:
+    """(samples (n,), window (w,), step) → (frames, w / 2 + 1) dB, from 0 down to -80."""
+    def spectrogram(weigh: bool = True, size: Callable = lambda s: np.abs(s) ** 2, fft: Callable = np.fft.rfft,
+                    log: Callable = lambda p: 10 * np.log10(p), top: Callable = np.max,
+                    floor: Callable = lambda dB: np.maximum(dB, -80), hop: Callable = lambda step, w: step,
+                    end: Callable = lambda n, w: n - w + 1) -> Callable:
+        """A function that makes one mistake, in the place that is named."""
+        def function(samples, window, step):
+            starts = range(0, end(len(samples), len(window)), hop(step, len(window)))
+            longer = np.append(samples, np.zeros(len(window)))
+            frames = np.array([longer[start:start + len(window)] for start in starts])
+            with np.errstate(all="ignore"):
+                power = size(fft(frames * window if weigh else frames))
+                level = log(power)
+                return floor(level - log(np.maximum(top(power), 0)))
+        return function
+
+    def each_frame(power):
+        return power.max(1, keepdims=True)
+
+    cases = [_clip(rng, length, width, step) for length, width, step in ((150, 16, 5), (200, 24, 8), (131, 12, 7))]
+    compare(answer, spectrogram(), cases, {
+        "The window is not used: each frame is cut off sharply at both ends, and the cut is heard at all frequencies.":
+            spectrogram(weigh=False),
+        "20 times the logarithm belongs to an amplitude. Yours is already a power: it comes out twice as deep.":
+            spectrogram(log=lambda p: 20 * np.log10(p)),
+        "10 times the logarithm belongs to a power. Yours is an amplitude: it comes out half as deep.":
+            spectrogram(size=np.abs),
+        "The natural logarithm: decibels take that of base 10.": spectrogram(log=lambda p: 10 * np.log(p)),
+        "These are bels, with a floor at -80 of them. A bel has ten decibels.": spectrogram(log=np.log10),
+        "Every frame is held against its own loudest frequency, so that silence comes out as loud as a shout. 0 dB is "
+        "the loudest of the whole clip.": spectrogram(top=each_frame),
+        "Held against the average: then the loudest lies above 0 dB.": spectrogram(top=np.mean),
+        "Nothing is taken as 0 dB yet: the numbers depend on how the recording was turned up.":
+            spectrogram(top=lambda power: 1.0),
+        "The floor is taken from the levels before the loudest is brought to 0 dB. First the one, then the other.":
+            lambda s, w, step: (lambda level: level - level.max())(
+                spectrogram(top=lambda power: 1.0)(s, w, step)),
+        "Some levels lie below the floor. What is quieter than the task's lowest level counts as that.":
+            spectrogram(floor=lambda dB: dB),
+        "What lies lower than -80 dB is set to 0: the quietest is now as loud as the loudest.":
+            spectrogram(floor=lambda dB: np.where(dB < -80, 0, dB)),
+        "The levels are positive: below the loudest a level is negative.":
+            spectrogram(floor=lambda dB: -np.maximum(dB, -80)),
+        "The frames do not overlap: yours begin one window apart. How far apart does the task begin them?":
+            spectrogram(hop=lambda step, w: w),
+        "Your frames begin one sample apart. The task gives the step.": spectrogram(hop=lambda step, w: 1),
+        "There are frames too many: the last ones are not full. As many as fit whole.":
+            spectrogram(end=lambda n, w: n),
+        "The upper half of the frequencies is the lower one in the mirror: numbers that are real need the lower half "
+        "alone.": spectrogram(fft=np.fft.fft),
+        "Only the real part of each frequency counts in yours. What of a tone that is shifted a little in time?":
+            spectrogram(size=lambda s: s.real ** 2),
+        "Rows and columns are exchanged: a row for each frame.": lambda *case: spectrogram()(*case).T,
+        "These are powers. Asked for are decibels, below the loudest.":
+            spectrogram(log=lambda p: p, floor=lambda p: p, top=lambda power: 0.0),
+    })
+    _refuse_silence(answer, spectrogram(), _clip(rng, 150, 16, 5, silent=40))
+    return "0 dB is the loudest, ten times less power is 10 dB less, and silence has a floor under it."
+
+
+def _clip(rng: np.random.Generator, length: int, width: int, step: int, silent: int = 0) -> tuple:
+    """Two tones that come and go, hardly any noise, and a stretch of perfect silence."""
+    time, high = np.arange(length), rng.uniform(2, width // 2, 2)[:, None]
+    tones = np.sin(2 * np.pi * high / width * time) * [np.hanning(length) ** 4, 0.3 * np.hanning(length) ** 2]
+    samples = 0.2 * tones.sum(0) + 1e-6 * rng.normal(size=length)
+    samples[:silent] = 0
+    return samples, np.hanning(width + 1)[:-1], step
+
+
+def _refuse_silence(answer: Any, reference: Callable, case: tuple) -> None:
+    """Refuse an answer that goes wrong where a clip is perfectly silent for a while."""
+    values = numbers(answer(*case))
+    if values is None or alike(values, reference(*case)):
+        return
+    if np.isnan(values).any():
+        raise Refused("Right while there is sound. In perfect silence there is a NaN: the power is 0, its logarithm "
+                      "minus infinity, and that less itself is no number. What is held against what?")
+    if np.isneginf(values).any():
+        raise Refused("Right while there is sound. Perfect silence comes out as minus infinity: the floor has to be "
+                      "under it, too.")
+    raise Refused("Right while there is sound, and wrong where it is perfectly silent for a while: that is the floor.")
+
+
+def _tokens_of(samples: int) -> int:
+    return -(-(samples // 160 + 1) // 8)
+
+
+@exercise("10.3")
+def still_and_moving(answer: Any, rng: np.random.Generator) -> str:
+    """(tokens (batch, t, width), samples: a list of whole numbers) → mean and deviation (batch, 2 * width)."""
+    def summary(count: Callable = _tokens_of, of_mean: Callable | None = None, of_spread: Callable | None = None,
+                spread: Callable = lambda x: x.std(0), order: Callable = lambda *halves: halves) -> Callable:
+        """A function that makes one mistake, in the place that is named."""
+        def function(tokens, samples):
+            rows = []
+            for row, length in zip(np.asarray(tokens.double()), samples):
+                real = [row[:(other or count)(length)] for other in (of_mean, of_spread)]
+                rows.append(np.concatenate(order(real[0].mean(0), spread(real[1]))))
+            return np.array(rows)
+        return function
+
+    def everything(samples):
+        return 10**6
+
+    def from_zero(tokens, samples):
+        """Zeros where there is no token, and then a mean over all places."""
+        real = torch.arange(tokens.shape[1]) < torch.tensor([_tokens_of(n) for n in samples])[:, None]
+        kept = tokens.double() * real[:, :, None]
+        return torch.cat([kept.mean(1), kept.std(1, unbiased=False)], 1)
+
+    def clips(batch, width):
+        lengths = [int(rng.integers(3, 16)) * 1280 - 1280 + int(left)  # the last ones of frames, and of tokens
+                   for left in rng.choice([0, 159, 160, 640, 1119, 1120, 1279], batch, replace=False)]
+        longest = max(map(_tokens_of, lengths))
+        tokens = torch.from_numpy(rng.normal(0, 1, (batch, longest, width))).float()
+        for row, length in enumerate(lengths):
+            tokens[row, _tokens_of(length):] = 7
+        return tokens, lengths
+
+    cases = [clips(batch, width) for batch, width in ((5, 3), (7, 2), (4, 4))]
+    compare(answer, summary(), cases, {
+        "The padding is counted in: a short clip is then a little of itself and much of its padding.":
+            summary(everything),
+        "The mean is right, and the deviation counts the padding in.": summary(of_spread=everything),
+        "The deviation is right, and the mean counts the padding in.": summary(of_mean=everything),
+        "The padding is set to zero, and then counted in: zeros are numbers, too.": from_zero,
+        "Your clips are a token short: the first frame lies at the very beginning, and an odd number of frames is "
+        "halved with the larger half kept.": summary(lambda n: max(1, (n // 160) // 8)),
+        "Some of your clips are a token short: an odd number of frames is halved with the larger half kept.":
+            summary(lambda n: max(1, (n // 160 + 1) // 8)),
+        "Where the samples are a multiple of a token's, a token is missing: the first frame lies at the very "
+        "beginning, so there is one more than the steps.": summary(lambda n: max(1, -(-(n // 160) // 8))),
+        "Some of your clips have a token too many: a frame every 160 samples, and no further one for what is left "
+        "over.": summary(lambda n: -(-(-(-n // 160) + 1) // 8)),
+        "You divide by one less than there are tokens, as PyTorch does unless it is told otherwise. The task divides "
+        "by their number.": summary(spread=lambda x: x.std(0, ddof=1)),
+        "This is the variance, and its square root is still to be taken.": summary(spread=lambda x: x.var(0)),
+        "The root of the mean square is taken about 0, and not about the mean.":
+            summary(spread=lambda x: np.sqrt((x ** 2).mean(0))),
+        "The two halves are exchanged: the mean comes first.": summary(order=lambda *halves: halves[::-1]),
+        "Only the mean is there: how a voice moves is missing.": summary(order=lambda *halves: halves[:1]),
+    })
+    return "What is real is counted, and nothing else: this vector is the same in any company."
+
+
+def _nearest(features: np.ndarray, labels: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """The label whose mean is nearest."""
+    names = np.unique(labels)
+    means = np.stack([features[labels == name].mean(0) for name in names])
+    return names[((asked[:, None] - means) ** 2).sum(2).argmin(1)]
+
+
+@exercise("10.4")
+def unheard_speakers(answer: Any, rng: np.random.Generator) -> str:
+    """(features (n, width), labels (n,), speakers (n,)) → the share that is right, each speaker left out in turn."""
+    def left_out(groups: Callable = lambda f, y, s: s, learn: Callable = lambda held: ~held, told: Callable = np.mean,
+                 nearest: Callable = _nearest, bring: Callable = lambda f, s: f) -> Callable:
+        """A function that makes one mistake, in the place that is named."""
+        def function(features, labels, speakers):
+            features, who = bring(np.asarray(features, float), speakers), groups(features, labels, speakers)
+            right = np.zeros(len(labels), bool)
+            for one in np.unique(who):
+                held = who == one
+                rows = learn(held)
+                right[held] = nearest(features[rows], labels[rows], features[held]) == labels[held]
+            return told(right)
+        return function
+
+    def one_clip(features, labels, asked):
+        return labels[((asked[:, None] - features) ** 2).sum(2).argmin(1)]
+
+    def centred(features, speakers):
+        return features - np.stack([features[speakers == one].mean(0) for one in speakers])
+
+    def speakers_mean(features, labels, speakers):
+        shares = []
+        for one in np.unique(speakers):
+            held = speakers == one
+            shares.append((_nearest(features[~held], labels[~held], features[held]) == labels[held]).mean())
+        return np.mean(shares)
+
+    def backwards(features, labels, speakers):
+        right = []
+        for one in np.unique(speakers):
+            held = speakers == one
+            right.append(_nearest(features[held], labels[held], features[~held]) == labels[~held])
+        return np.concatenate(right).mean()
+
+    cases = [_voices(rng, count, width) for count, width in ((5, 4), (6, 3), (4, 6))]
+    compare(answer, left_out(), cases, {
+        "The speaker who is asked about is among those that you learn from, too: nobody is left out.":
+            left_out(learn=np.ones_like),
+        "You learn from the speaker who is asked about, and from nobody else.": left_out(learn=lambda held: held),
+        "You leave out a single clip at a time. Its speaker's other clips are still learned from.":
+            left_out(groups=lambda f, y, s: np.arange(len(y))),
+        "You learn from one speaker and ask about all others. It is the other way round.": backwards,
+        "Each speaker counts alike in yours, however few clips there are of one. Asked for is the share of all clips.":
+            speakers_mean,
+        "Each clip gets the label of the nearest clip. The task compares with the mean of each label.":
+            left_out(nearest=one_clip),
+        "From every clip the mean of its speaker is taken away first. That may help, but needs many clips of whoever "
+        "is asked about, and the task does not do it.": left_out(bring=centred),
+        "This is the share that is wrong.": left_out(told=lambda right: 1 - right.mean()),
+        "This is a count, and no share.": left_out(told=np.sum),
+        "This is per cent. A share lies between 0 and 1.": left_out(told=lambda right: 100 * right.mean()),
+    })
+    features, labels, speakers = cases[0]
+    names = np.array([f"speaker {one}" for one in speakers])
+    if not alike(answer(features, labels, names), left_out()(features, labels, speakers)):
+        raise Refused("Right while the speakers are numbers. Here they are names, and the share is another one.")
+    return "Nobody whom you asked about was learned from: this is what to expect of a voice that is new."
+
+
+def _voices(rng: np.random.Generator, count: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Clips whose speakers differ more than their labels; some speakers have many clips, and favour a label."""
+    speakers = np.repeat(np.arange(count), rng.permutation(np.arange(count) * 4 + 8))
+    place, way = rng.normal(0, 1.2, (count, width)), rng.normal(0, 0.9, (3, width))
+    favoured = rng.random(len(speakers)) < 0.6
+    labels = np.where(favoured, speakers % 3, rng.integers(0, 3, len(speakers)))
+    features = place[speakers] + way[labels] + rng.normal(0, 0.7, (len(speakers), width)) + 1.0
+    order = rng.permutation(len(speakers))
+    return features[order], labels[order], speakers[order]

@@ -43,7 +43,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     "learning.features": ("Features", "extract_features", "given", "shuffled"),
     "learning.alignment": ("align", "fit_temperature", "head_answers", "measure"),
     "learning.correction": ("correction_phase",),
-    "learning.absence": ("WAYS", "ways_to_miss"),
+    "learning.absence": ("WAYS", "best_without_picture", "ways_to_miss"),
     "learning.comparison": ("compare_fusions", "known_boards", "subsets"),
     "learning.metrics": (
         "accuracy", "calibration_error", "confusion", "interval", "log_loss", "macro_f1", "reliability",
@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from .fusion.table import make_fusion as make_fusion
     from .learning import metrics as metrics
     from .learning.absence import WAYS as WAYS
+    from .learning.absence import best_without_picture as best_without_picture
     from .learning.absence import ways_to_miss as ways_to_miss
     from .learning.alignment import (
         align as align,

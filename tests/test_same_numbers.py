@@ -20,11 +20,18 @@ import mmsa_utils
 from mmsa_utils import checks, load_model, scenes
 from mmsa_utils.__main__ import main
 from mmsa_utils.encoders.base import Encoded
-from mmsa_utils.encoders.table import ENCODERS, load_encoder, load_image_encoder, load_text_encoder
+from mmsa_utils.encoders.table import (
+    ENCODERS,
+    load_encoder,
+    load_image_encoder,
+    load_text_encoder,
+    load_voice_encoder,
+)
 from mmsa_utils.explorers.conflict import conflict_explorer
 from mmsa_utils.explorers.fusion import fusion_explorer
 from mmsa_utils.explorers.gaze import gaze_explorer
 from mmsa_utils.explorers.posts import post_explorer
+from mmsa_utils.explorers.voice import voice_explorer
 from mmsa_utils.fusion.concat import Concat
 from mmsa_utils.learning import correction, metrics
 from mmsa_utils.learning.alignment import align, head_answers
@@ -43,6 +50,7 @@ from mmsa_utils.posts.own import load_posts
 from mmsa_utils.posts.parts import three_parts
 from mmsa_utils.posts.places import PlacePosts
 from mmsa_utils.posts.post import BINARY_LABELS
+from mmsa_utils.posts.spoken import SpokenPosts, make_spoken
 from mmsa_utils.reading.reader import Reader
 from mmsa_utils.seeds import seeded
 
@@ -116,6 +124,7 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
     "posts.food": [lambda: FoodPosts(3)[2].text, lambda: make_post("same", 1, seed=4).text,
                    lambda: np.asarray(burger_example().image)],
     "posts.places": [lambda: PlacePosts(3)[2].text, lambda: np.asarray(PlacePosts(2)[1].image)],
+    "posts.spoken": [lambda: SpokenPosts(3)[2].voice.samples, lambda: make_spoken(2, -1, "flat", seed=4).voice.samples],
     "posts.camera": [lambda: np.asarray(photo_example())],
     "posts.parts": [lambda: own_parts()],
     "posts.noise": [lambda: np.asarray(SyntheticDataset(3)[1].image)],
@@ -124,6 +133,7 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
     "encoders.pretrained": [lambda: [untrained(side, name) for side, names in ENCODERS.items() for name in names],
                             lambda: [weights(load_text_encoder("bert")), weights(load_image_encoder("resnet18"))]],
     "encoders.image": [lambda: weights(load_image_encoder("resnet18", "full", pretrained=False))],
+    "encoders.voice": [lambda: weights(load_voice_encoder("whisper", pretrained=False, seed=3))],
     "model.model": [lambda: weights(MultimodalSentimentModel(seed=5)),
                     lambda: weights(load_model()),
                     lambda: load_model().predict(["A soup."], [food()[0].image])],
@@ -131,6 +141,7 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
     "model.export": [lambda: list(samples(mini(), 3).values())],
     "model.recipe": [lambda: recipe(mini())["image"]],
     "learning.batches": [lambda: [batch["labels"] for batch in make_loader(food(), mini(), 5, shuffle=True, seed=3)]],
+    "learning.evaluation": [lambda: answers(mini(), make_loader(food(), mini(), 5))[0]],
     "learning.features": [lambda: vectors(extract_features(mini(), food(), show_progress=False)),
                           lambda: shuffled(cached(), seed=3).labels],
     "learning.alignment": [aligned],
@@ -145,6 +156,7 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
     "explorers.posts": [lambda: post_explorer() and None],
     "explorers.gaze": [lambda: gaze_explorer(MultimodalSentimentModel(
         classes=BINARY_LABELS, fusion="attention", frozen=True)) and None],
+    "explorers.voice": [lambda: voice_explorer() and None],
     "explorers.conflict": [lambda: conflict_explorer(load_model()) and None],
     "explorers.fusion": [lambda: fusion_explorer() and None],
     "apps.evaluate": [lambda: command("evaluate", "--posts", "20")],

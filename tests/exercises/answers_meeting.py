@@ -329,6 +329,6 @@ WRONG = {
         (hit(pick=lambda gaze: np.repeat(gaze.argmax() % 64, len(gaze))), "taken for all posts"),
         (hit(pick=lambda gaze: np.repeat(gaze.argmax(), len(gaze))), "Along which axis"),
         (hit(told=np.sum), "a count"), (lambda *case: 100 * hits_by_loop(*case), "per cent"),
-        (hit(told=lambda hits: hits), "one number for all"),
+        (hit(told=lambda hits: hits), "one number"),
         (lambda *case: {"share": hits_by_loop(*case)}, "got a dict")],
 }

@@ -192,5 +192,5 @@ def _read_other(file: IO[bytes], name: str) -> tuple[np.ndarray, int]:
             _check_length(sound.frames / sound.samplerate, name)
             return sound.read(dtype="float32", always_2d=True), sound.samplerate
     except soundfile.SoundFileError as error:
-        raise ValueError(f"{name} cannot be read as a sound ({str(error)[:100]}): expected WAV, FLAC, OGG or MP3."
-                         ) from None
+        why = str(error).rpartition(": ")[2].strip(". ")[:100]  # before it the library names an object in memory
+        raise ValueError(f"{name} cannot be read as a sound ({why}): expected WAV, FLAC, OGG or MP3.") from None

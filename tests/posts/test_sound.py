@@ -156,3 +156,9 @@ def test_without_soundfile_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "soundfile", None)
     with pytest.raises(ValueError, match="pip install soundfile"):
         open_sound(b"fLaC and so on")
+
+
+def test_what_is_no_sound_is_refused_without_an_address_in_memory():
+    with pytest.raises(ValueError, match=r"^the sound of 7 bytes (cannot be read as a|is no plain WAV file)") as info:
+        open_sound(b"nothing")
+    assert "0x" not in str(info.value)

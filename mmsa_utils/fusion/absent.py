@@ -76,6 +76,6 @@ def drop_sides(sides: Mapping[str, Encoded], share: float, generator: torch.Gene
     there = torch.stack([side.mask.bool().any(1) for side in sides.values()], 1).cpu()  # (batch, sides)
     draws = torch.rand(there.shape, generator=generator).masked_fill(~there, -1)
     kept = there & (draws >= share)
-    luckiest = nn.functional.one_hot(draws.argmax(1), len(sides)).bool()  # of equal draws each is the largest as often
+    luckiest = nn.functional.one_hot(draws.argmax(1), len(sides)).bool()  # all draws are alike: each as often
     kept = torch.where(kept.any(1, keepdim=True), kept, there & luckiest)
     return without(sides, {name: ~kept[:, i].to(side.mask.device) for i, (name, side) in enumerate(sides.items())})

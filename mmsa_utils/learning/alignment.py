@@ -110,8 +110,14 @@ def check_absence(fusion: Fusion, modality_dropout: float, *sets: Features) -> N
     if modality_dropout and not isinstance(fusion, Absent):
         raise ValueError(f"modality_dropout is {modality_dropout}, and a {type(fusion).__name__} has nothing that "
                          "stands for a missing side: expected Absent(fusion), or a model made with absent=True.")
-    for features in sets:
-        refuse_missing(fusion, {side: features.sides[side] for side in fusion.widths if side in features.sides})
+    if isinstance(fusion, Absent):
+        return
+    lacking = [missing({side: features.sides[side] for side in fusion.widths if side in features.sides})
+               for features in sets]
+    nowhere = {side for side in fusion.widths if all(gone[side].all() for gone in lacking if side in gone)}
+    for features in sets:  # a side that no post has is a constant, and teaches nothing wrong
+        refuse_missing(fusion, {side: features.sides[side] for side in fusion.widths if side in features.sides
+                                and side not in nowhere})
 
 
 def refuse_missing(fusion: Fusion, sides: Mapping[str, Encoded]) -> None:

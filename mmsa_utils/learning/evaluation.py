@@ -29,10 +29,12 @@ def outputs(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]]
         for batch in progress(loader, "evaluate", show_progress):
             check_labels(batch["labels"], class_count(model.classes))
             inputs = {name: tensor.to(model.device) for name, tensor in batch.items() if name != "labels"}
-            sides = model.encode(**inputs)
             if modality_dropout:
-                sides = drop_sides(sides, modality_dropout, generator)
-            logits.append(model.classify(model.fuse(sides)).float().cpu())
+                sides = drop_sides(model.encode(**inputs), modality_dropout, generator)
+                said = model.classify(model.fuse(sides))
+            else:
+                said = model(**inputs)
+            logits.append(said.float().cpu())
             labels.append(batch["labels"])
     if not logits:
         raise ValueError("there are no batches: expected at least one.")

@@ -72,6 +72,8 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
     device, classes = model.device, class_count(model.classes)
     weights = checked_weights(class_weights, classes)
     weighted: dict[str, Any] = {} if weights is None else {"class_weights": weights}
+    if modality_dropout:
+        weighted["modality_dropout"] = modality_dropout
     optimizer = torch.optim.AdamW(_parameter_groups(model, encoder_lr, lr, weight_decay), fused=True)
     schedule = _warmed_up(optimizer, steps, warmup)
     mixed = device.type == "cuda"  # half precision is faster there; the scaler keeps small gradients from vanishing
@@ -113,7 +115,7 @@ def train(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
             train_figures = {"train_loss": total_loss / count}
             if classes is not None:
                 train_figures["train_accuracy"] = right / count
-            checked = evaluate(model, validation, **weighted, modality_dropout=modality_dropout)
+            checked = evaluate(model, validation, **weighted)
             run.end_epoch({"epoch": epoch, **train_figures,
                            **{name: value for name, value in checked.items() if name != "calibration_error"}})
             if on_epoch is not None:

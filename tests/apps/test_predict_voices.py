@@ -13,6 +13,7 @@ from helpers import food, mini
 from mmsa_utils import LABELS, MultimodalSentimentModel
 from mmsa_utils.apps.cli import main
 from mmsa_utils.apps.table import contradiction
+from mmsa_utils.checksums import WEIGHTS
 from mmsa_utils.encoders.base import Encoded
 from mmsa_utils.encoders.table import load_voice_encoder
 from mmsa_utils.fusion.absent import missing
@@ -137,13 +138,13 @@ def test_what_is_missing_is_said_before_the_work(models, folder, tmp_path, capfd
 
 
 def test_a_voice_that_the_model_does_not_read_is_said_not_to_be_looked_at(folder, say):
-    said = say("predict", "--text", food(1)[0].text, "--audio", folder / "0.wav")
+    said = say("predict", "--model", WEIGHTS / "head", "--text", food(1)[0].text, "--audio", folder / "0.wav")
     assert "the voice was not looked at: the model reads text and image alone." in said["remarks"]
     assert "average over 32 other pictures" in said["remarks"][0]
 
 
 def test_nothing_is_there_to_read(models, folder, tmp_path, capfd):
-    assert main(["predict", "--audio", str(folder / "0.wav")]) == 1
+    assert main(["predict", "--model", str(WEIGHTS / "head"), "--audio", str(folder / "0.wav")]) == 1
     assert "expected --text or --image" in capfd.readouterr().err
     (tmp_path / "no.wav").write_bytes(b"RIFF")
     assert main(["predict", "--audio", str(tmp_path / "no.wav"), "--model", str(models["taught"].place)]) == 1

@@ -16,6 +16,7 @@ from ..checksums import WEIGHTS
 from ..posts.pictures import to_rgb
 from ..seeds import seeded
 from .base import Encoded, Encoder, spread, which
+from .clip import CLIP, is_clip, picture_vector, preparation
 from .loading import explained
 from .pretrained import IMAGE_ENCODERS, pretrained_net, random_net, source_of
 from .strangers import tried
@@ -57,10 +58,11 @@ class ImageEncoder(Encoder):
         self.net: Any = net
         self.width = width
         self.prepare = Pixels(processor)
+        self.is_clip = is_clip(net)
         self.has_cls = hasattr(getattr(net, "embeddings", None), "cls_token")
 
     def encode(self, pixel_values: Tensor, image_present: Tensor | None = None) -> Encoded:  # type: ignore[override]
-        """(batch, 3, height, width) → regions, row by row, (batch, tokens, width); ViT's [CLS] token before them.
+        """(batch, 3, height, width) → regions, row by row, (batch, tokens, width); before them ViT's and CLIP's [CLS].
 
         The rows of missing pictures never enter the network, so that they do not stir its batch normalisation.
         """
@@ -83,7 +85,9 @@ class ImageEncoder(Encoder):
         return states.transpose(1, 2)
 
     def pool(self, encoded: Encoded) -> Tensor:
-        """(batch, tokens, width) → (batch, width): ViT's [CLS] token, else the average over all regions."""
+        """(batch, tokens, width) → (batch, width): ViT's and CLIP's [CLS] token, else the average over all regions."""
+        if self.is_clip:
+            return picture_vector(self.net, encoded)
         if self.has_cls:
             return Encoded(encoded.tokens[:, :1], encoded.mask[:, :1]).pooled
         return encoded.pooled
@@ -91,7 +95,8 @@ class ImageEncoder(Encoder):
     def forward(self, pixel_values: Tensor, image_present: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """(batch, 3, height, width) → (batch, width).
 
-        ViT: the [CLS] token after the last layer; convolution nets: the average over all positions.
+        ViT: the [CLS] token after the last layer; CLIP: the same, normed; convolution nets: the average over all
+        positions.
         """
         return self.pool(self.encode(pixel_values, image_present))
 
@@ -105,18 +110,22 @@ class ImageEncoder(Encoder):
 
 def pretrained_image_encoder(name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> ImageEncoder:
     """Load a picture network and its image processor; see `load_image_encoder`."""
-    source = source_of(name, size, IMAGE_ENCODERS)
+    known = IMAGE_ENCODERS | CLIP
+    source = source_of(name, size, known)
     if name == "resnet18" and size == "full":
         return _torchvision_resnet18(str(source), pretrained, seed)
     with explained(name, source, "image"):
         net = pretrained_net(source, "image") if pretrained else random_net(name, size, source, "image", seed)
         if name == "vit" and size == "full" and not pretrained:  # it sees pictures as the mini one does, only larger
-            processor = _processor(WEIGHTS / name, size={"height": 224, "width": 224})
+            processor = load_processor(WEIGHTS / name, size={"height": 224, "width": 224})
+        elif name in CLIP and not pretrained:
+            with preparation() as folder:
+                processor = load_processor(folder)
         else:
-            processor = _processor(source)
+            processor = load_processor(source)
     width = getattr(net.config, "hidden_size", None) or getattr(net.config, "hidden_sizes", [0])[-1]
     encoder = ImageEncoder(net, processor, width)
-    if name not in IMAGE_ENCODERS:  # the configurations of some (EfficientNet, MobileNet) do not say their width
+    if name not in known:  # the configurations of some (EfficientNet, MobileNet) do not say their width
         with explained(name, source, "image"):
             prepared = [encoder.prepare([picture])["pixel_values"]
                         for picture in (Image.linear_gradient("L"), Image.new("RGB", (9, 7)))]
@@ -127,7 +136,8 @@ def pretrained_image_encoder(name: str, size: str = "mini", pretrained: bool = T
     return encoder
 
 
-def _processor(source: str | Path, **changes: Any) -> Any:
+def load_processor(source: str | Path, **changes: Any) -> Any:
+    """The image processor of a folder or hub name, with some of its settings changed; foreign code is never run."""
     from transformers import AutoImageProcessor, __version__
 
     # Version 4 has two kinds; the slow one takes a picture that is one pixel wide or high for something else.

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 
+from ..checksums import WEIGHTS
 from ..errors import EncoderUnavailable, broken_package, chain, in_short, is_want_of_memory
 
 
@@ -98,6 +99,8 @@ def _unavailable(error: OSError, name: str, source: str | Path) -> EncoderUnavai
         return EncoderUnavailable(f"the model in the folder {source} cannot be loaded ({cause}): expected a Hugging "
                                   "Face checkpoint: config.json, model.safetensors, and the files of its tokenizer, "
                                   "image processor or feature extractor.")
+    third = ('use size="mini": its weights ship with mmsa_utils.' if (WEIGHTS / name).is_dir() else
+             'take bert, distilbert, resnet18 or vit with size="mini": their weights ship with mmsa_utils.')
     return EncoderUnavailable(
         f"the pretrained weights of {name!r} ({source}) cannot be loaded.\n"
         f"Cause: {cause}\n"
@@ -105,7 +108,7 @@ def _unavailable(error: OSError, name: str, source: str | Path) -> EncoderUnavai
         "  1. connect to the internet, or set a proxy (HTTPS_PROXY=...);\n"
         "  2. point HF_HOME (Hugging Face) or TORCH_HOME (torchvision) at a cache that holds the model, or give "
         "a local folder as the name;\n"
-        '  3. use size="mini": its weights ship with mmsa_utils.')
+        f"  3. {third}")
 
 
 @contextlib.contextmanager

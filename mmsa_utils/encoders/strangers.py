@@ -157,7 +157,7 @@ def _check_kind(source: str | Path, config: dict[str, Any]) -> None:
 
 
 def chosen(config: Any, side: str, source: str | Path) -> tuple[Any, Any]:
-    """The configuration and the class of transformers (AutoModel, ...) of what encodes a side.
+    """The configuration and the class of transformers (AutoModel, ...) of what encodes a side, or of a whole CLIP.
 
     Of a model with two encoders, such as CLIP, it is that side's half; of one that reads and writes, such as T5, the
     half that reads, where transformers has it.
@@ -169,6 +169,8 @@ def chosen(config: Any, side: str, source: str | Path) -> tuple[Any, Any]:
 
     if side == "voice":
         return config, _chosen_voice(config, source)
+    if side == "both":
+        return config, _chosen_pair(config, source)
     halves = {name: next((part for key in keys if (part := getattr(config, key, None))), None)
               for name, keys in _HALVES.items()}
     if all(halves.values()):
@@ -198,6 +200,15 @@ def _chosen_voice(config: Any, source: str | Path) -> Any:
     return WhisperEncoder if config.architectures == ["WhisperEncoder"] else AutoModel  # a half that was saved alone
 
 
+def _chosen_pair(config: Any, source: str | Path) -> Any:
+    from transformers import CLIPModel
+
+    if config.model_type != "clip":
+        raise ValueError(f"{source} is of the kind {config.model_type!r}: expected a whole CLIP, whose texts and "
+                         "pictures meet in one space, such as openai/clip-vit-base-patch32.")
+    return CLIPModel
+
+
 def _no_half(source: str | Path, side: str) -> str:
     return (f"{source} holds two encoders, of texts and of pictures, and transformers cannot take the one of "
             f"{READS[side]} alone: take another model for this side, such as CLIP.")
@@ -223,6 +234,9 @@ def check_preparation(folder: Path, side: str) -> None:
     Raises:
         EncoderUnavailable: naming them, and where they can be had.
     """
+    if side == "both":
+        check_preparation(folder, "text")
+        side = "image"
     names = {path.name for path in folder.iterdir()}
     words = [name for name in names if name.lower().startswith(_WORDS) or name.endswith((".model", ".spm"))]
     if side == "text" and not words:

@@ -47,14 +47,15 @@ def load_text_encoder(name: str, size: str = "mini", pretrained: bool = True, se
     """Load a text encoder.
 
     Args:
-        name: ``"bert"``, ``"distilbert"``, or the folder or hub name of any Hugging Face text model (then `size`
-            has no say).
-        size: ``"mini"`` (width 128, shipped with this package) or ``"full"`` (width 768, downloaded once).
+        name: ``"bert"``, ``"distilbert"``, ``"clip"`` (the half of CLIP that reads texts, 77 tokens at most), or the
+            folder or hub name of any Hugging Face text model (then `size` has no say); of a CLIP its half is taken.
+        size: ``"mini"`` (width 128, shipped with this package) or ``"full"`` (width 768, and 512 for CLIP, which has no
+            mini; downloaded once).
         pretrained: False for random weights of the same shape, without any download, from `seed`. (At full size
-            with the mini tokenizer, whose ids are valid there too.)
+            with the mini tokenizer, whose ids are valid there too; CLIP then reads letter by letter.)
 
     Raises:
-        ValueError: for an unknown size, or a damaged weights file.
+        ValueError: for an unknown size, CLIP's mini, or a damaged weights file.
         EncoderUnavailable: if the pretrained weights cannot be had; the message says what to do.
     """
     return load_encoder("text", name, size, pretrained, seed)  # type: ignore[return-value]
@@ -64,14 +65,14 @@ def load_image_encoder(name: str, size: str = "mini", pretrained: bool = True, s
     """Load an image encoder.
 
     Args:
-        name: ``"resnet18"``, ``"vit"``, or the folder or hub name of any Hugging Face image model (then `size` has
-            no say).
+        name: ``"resnet18"``, ``"vit"``, ``"clip"`` (the half of CLIP that sees pictures), or the folder or hub name of
+            any Hugging Face image model (then `size` has no say); of a CLIP its half is taken.
         size: ``"mini"`` (64 pixels, width 128, shipped with this package) or ``"full"`` (224 pixels, width 512 for
-            ResNet-18 and 768 for ViT, downloaded once).
+            ResNet-18 and 768 for ViT and CLIP, which has no mini; downloaded once).
         pretrained: False for random weights of the same shape, without any download, from `seed`.
 
     Raises:
-        ValueError: for an unknown size, or a damaged weights file.
+        ValueError: for an unknown size, CLIP's mini, or a damaged weights file.
         EncoderUnavailable: if the pretrained weights cannot be had; the message says what to do.
     """
     return load_encoder("image", name, size, pretrained, seed)  # type: ignore[return-value]

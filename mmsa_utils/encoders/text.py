@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..checksums import WEIGHTS
 from .base import Encoded, Encoder, Unread, spread, which
+from .clip import CLIP, is_clip, preparation, text_vector, until_end
 from .loading import explained
 from .pretrained import TEXT_ENCODERS, pretrained_net, random_net, source_of
 from .strangers import tried
@@ -54,6 +55,7 @@ class TextEncoder(Encoder):
         super().__init__()
         self.net: Any = net  # a Hugging Face model
         self.width: int = getattr(net.config, "hidden_size", 0)
+        self.is_clip = is_clip(net)
         self.prepare = WordPieces(tokenizer, min(MAX_TOKENS, self._longest(), tokenizer.model_max_length))
 
     def _longest(self) -> int:
@@ -81,10 +83,15 @@ class TextEncoder(Encoder):
     def encode(self, input_ids: Tensor, attention_mask: Tensor) -> Encoded:  # type: ignore[override]
         """(batch, tokens) twice → the last layer, (batch, tokens, width). The vector is its mean over real tokens."""
         states = self.net(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return Encoded(states, attention_mask.bool())
+        real = until_end(self.net, input_ids, attention_mask) if self.is_clip else attention_mask.bool()
+        return Encoded(states, real)
+
+    def pool(self, encoded: Encoded) -> Tensor:
+        """(batch, tokens, width) → (batch, width): the mean over the real tokens; CLIP's token that ends the text."""
+        return text_vector(encoded) if self.is_clip else encoded.pooled
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:  # type: ignore[override]
-        """(batch, tokens) twice → (batch, width): the mean of the last layer over the real tokens."""
+        """(batch, tokens) twice → (batch, width): the mean of the last layer over the real tokens; see `pool`."""
         return self.pool(self.encode(input_ids, attention_mask))
 
     def cuts(self, item: str) -> bool:
@@ -163,19 +170,32 @@ def load_tokenizer(source: str | Path) -> Any:
     return tokenizer
 
 
+def text_encoder_of(net: Any, source: str | Path) -> TextEncoder:
+    """A network, and the tokenizer that lies beside its weights.
+
+    Raises:
+        ValueError: for a tokenizer that belongs to another network.
+    """
+    tokenizer = load_tokenizer(source)
+    if not net.config.vocab_size / 2 < len(tokenizer) <= net.config.vocab_size:  # without its files it is made up
+        raise ValueError(f"the tokenizer of {source} knows {len(tokenizer)} word pieces and its model "
+                         f"{net.config.vocab_size}: expected the tokenizer files that belong to the model.")
+    return TextEncoder(net, tokenizer)
+
+
 def pretrained_text_encoder(name: str, size: str = "mini", pretrained: bool = True, seed: int = 0) -> TextEncoder:
     """Load a transformer and its tokenizer; see `load_text_encoder`."""
-    source = source_of(name, size, TEXT_ENCODERS)
+    known = TEXT_ENCODERS | CLIP
+    source = source_of(name, size, known)
     with explained(name, source, "text"):
         if not pretrained:
-            source_of_words = WEIGHTS / name if name in TEXT_ENCODERS else source
-            return TextEncoder(random_net(name, size, source, "text", seed), load_tokenizer(source_of_words))
-        net, tokenizer = pretrained_net(source, "text"), load_tokenizer(source)
-        if not net.config.vocab_size / 2 < len(tokenizer) <= net.config.vocab_size:  # without its files it is made up
-            raise ValueError(f"the tokenizer of {source} knows {len(tokenizer)} word pieces and its model "
-                             f"{net.config.vocab_size}: expected the tokenizer files that belong to the model.")
-        encoder = TextEncoder(net, tokenizer)
-        if name not in TEXT_ENCODERS:
+            net = random_net(name, size, source, "text", seed)
+            if name in CLIP:
+                with preparation() as folder:
+                    return TextEncoder(net, load_tokenizer(folder))
+            return TextEncoder(net, load_tokenizer(WEIGHTS / name if name in TEXT_ENCODERS else source))
+        encoder = text_encoder_of(pretrained_net(source, "text"), source)
+        if name not in known:
             encoder.width = tried(lambda: encoder(**encoder.prepare(["Hello", "Hello there, all of you"])), source,
                                   "text")
         return encoder

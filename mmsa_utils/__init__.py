@@ -4,11 +4,11 @@ Rooms, from the ground up: `posts`, `encoders`, `fusion`, `model`, `learning`, `
 `explorers` and `grading`, `apps`. A room knows those below it, never those above.
 
 Each public name is imported when it is first asked for, so that `import mmsa_utils` costs next to nothing
-(PEP 562). The names, and where each lives, are in `_HOME`; editors and type checkers read the block below it.
+(PEP 562). The names, and where each lives, are in `_HOME`; editors and type checkers read `__init__.pyi`.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -24,6 +24,14 @@ _HOME: dict[str, tuple[str, ...]] = {
     "posts.voices": ("CUES", "HEARD", "SPEAKERS", "UNSEEN_SPEAKERS", "Prosody", "Speaker", "prosody_of", "speak"),
     "posts.spoken": ("TONES", "SpokenPosts", "judge_three", "make_spoken"),
     "posts.camera": ("photo_example",),
+    "posts.parts": ("three_parts",),
+    "posts.real.converted": ("convert",),
+    "posts.real.duplicates": ("across", "without_duplicates"),
+    "posts.real.memes": ("load_memes",),
+    "posts.real.miniature": ("write_miniature",),
+    "posts.real.mvsa": ("MERGING", "load_mvsa", "merge_labels", "read_mvsa_labels"),
+    "posts.real.pickles": ("UnsafePickle", "read_pickle"),
+    "posts.real.twitter": ("load_twitter",),
     "posts.pictures": ("open_picture", "picture_from_bytes", "to_rgb"),
     "errors": ("EncoderUnavailable",),
     "encoders.base": ("Encoded", "Encoder", "masked_mean"),
@@ -45,6 +53,12 @@ _HOME: dict[str, tuple[str, ...]] = {
     "learning.correction": ("correction_phase",),
     "learning.absence": ("WAYS", "best_without_picture", "ways_to_miss"),
     "learning.comparison": ("compare_fusions", "known_boards", "subsets"),
+    "learning.agreement": ("cohen_kappa", "fleiss_kappa", "vote_counts"),
+    "learning.honesty": ("honesty_board",),
+    "learning.paired": ("bootstrap", "paired_difference"),
+    "learning.recordings": ("Recordings", "load_mmsa"),
+    "learning.regression": ("CONVENTIONS", "classification_figures", "regression_figures", "weighted_f1"),
+    "learning.zero_shot": ("PROMPTS", "zero_shot"),
     "learning.metrics": (
         "accuracy", "calibration_error", "confusion", "interval", "log_loss", "macro_f1", "reliability",
         "slice_accuracy", "summary", "who_won"),
@@ -65,191 +79,6 @@ _HOME: dict[str, tuple[str, ...]] = {
     "posts": ("phrases", "scenes"),
 }
 _NAMES = {name: home for home, names in _HOME.items() for name in names}
-
-if TYPE_CHECKING:
-    from .encoders.base import Encoded as Encoded
-    from .encoders.base import Encoder as Encoder
-    from .encoders.base import masked_mean as masked_mean
-    from .encoders.table import load_image_encoder as load_image_encoder
-    from .encoders.table import load_text_encoder as load_text_encoder
-    from .encoders.table import load_voice_encoder as load_voice_encoder
-    from .errors import EncoderUnavailable as EncoderUnavailable
-    from .exercises import checks as checks
-    from .exercises import progress as progress
-    from .explorers.conflict import conflict_explorer as conflict_explorer
-    from .explorers.fusion import fusion_explorer as fusion_explorer
-    from .explorers.gaze import gaze_explorer as gaze_explorer
-    from .explorers.guess import guess_explorer as guess_explorer
-    from .explorers.picture import picture_explorer as picture_explorer
-    from .explorers.posts import post_explorer as post_explorer
-    from .explorers.reading import prediction_explorer as prediction_explorer
-    from .explorers.text import text_explorer as text_explorer
-    from .explorers.training import alignment_explorer as alignment_explorer
-    from .explorers.training import training_explorer as training_explorer
-    from .explorers.voice import voice_explorer as voice_explorer
-    from .figures import plots as plots
-    from .fusion.absent import Absent as Absent
-    from .fusion.absent import drop_sides as drop_sides
-    from .fusion.absent import missing as missing
-    from .fusion.absent import without as without
-    from .fusion.base import Fusion as Fusion
-    from .fusion.concat import Concat as Concat
-    from .fusion.concat import join as join
-    from .fusion.table import FUSIONS as FUSIONS
-    from .fusion.table import make_fusion as make_fusion
-    from .learning import metrics as metrics
-    from .learning.absence import WAYS as WAYS
-    from .learning.absence import best_without_picture as best_without_picture
-    from .learning.absence import ways_to_miss as ways_to_miss
-    from .learning.alignment import (
-        align as align,
-    )
-    from .learning.alignment import (
-        fit_temperature as fit_temperature,
-    )
-    from .learning.alignment import (
-        head_answers as head_answers,
-    )
-    from .learning.alignment import (
-        measure as measure,
-    )
-    from .learning.batches import make_loader as make_loader
-    from .learning.comparison import compare_fusions as compare_fusions
-    from .learning.comparison import known_boards as known_boards
-    from .learning.comparison import subsets as subsets
-    from .learning.correction import correction_phase as correction_phase
-    from .learning.device import best_device as best_device
-    from .learning.evaluation import answers as answers
-    from .learning.evaluation import evaluate as evaluate
-    from .learning.familiarity import learn_familiarity as learn_familiarity
-    from .learning.features import Features as Features
-    from .learning.features import extract_features as extract_features
-    from .learning.features import given as given
-    from .learning.features import shuffled as shuffled
-    from .learning.losses import balanced_weights as balanced_weights
-    from .learning.losses import loss_of as loss_of
-    from .learning.metrics import (
-        accuracy as accuracy,
-    )
-    from .learning.metrics import (
-        calibration_error as calibration_error,
-    )
-    from .learning.metrics import (
-        confusion as confusion,
-    )
-    from .learning.metrics import (
-        interval as interval,
-    )
-    from .learning.metrics import (
-        log_loss as log_loss,
-    )
-    from .learning.metrics import (
-        macro_f1 as macro_f1,
-    )
-    from .learning.metrics import (
-        reliability as reliability,
-    )
-    from .learning.metrics import (
-        slice_accuracy as slice_accuracy,
-    )
-    from .learning.metrics import (
-        summary as summary,
-    )
-    from .learning.metrics import (
-        who_won as who_won,
-    )
-    from .learning.training import history_table as history_table
-    from .learning.training import train as train
-    from .model.head import (
-        Dropout as Dropout,
-    )
-    from .model.head import (
-        Scale as Scale,
-    )
-    from .model.head import (
-        mlp_head as mlp_head,
-    )
-    from .model.head import (
-        probabilities_of as probabilities_of,
-    )
-    from .model.head import (
-        random_head as random_head,
-    )
-    from .model.model import (
-        PAIRS as PAIRS,
-    )
-    from .model.model import (
-        MultimodalSentimentModel as MultimodalSentimentModel,
-    )
-    from .model.model import (
-        load_model as load_model,
-    )
-    from .posts import phrases as phrases
-    from .posts import scenes as scenes
-    from .posts.camera import (
-        photo_example as photo_example,
-    )
-    from .posts.food import (
-        PIXELS as PIXELS,
-    )
-    from .posts.food import (
-        FoodPosts as FoodPosts,
-    )
-    from .posts.food import (
-        burger_example as burger_example,
-    )
-    from .posts.food import (
-        make_post as make_post,
-    )
-    from .posts.noise import SyntheticDataset as SyntheticDataset
-    from .posts.own import load_posts as load_posts
-    from .posts.pictures import (
-        open_picture as open_picture,
-    )
-    from .posts.pictures import (
-        picture_from_bytes as picture_from_bytes,
-    )
-    from .posts.pictures import (
-        to_rgb as to_rgb,
-    )
-    from .posts.places import PlacePosts as PlacePosts
-    from .posts.places import twin as twin
-    from .posts.post import BINARY_LABELS as BINARY_LABELS
-    from .posts.post import LABELS as LABELS
-    from .posts.post import Post as Post
-    from .posts.post import Posts as Posts
-    from .posts.rules import (
-        MVSA as MVSA,
-    )
-    from .posts.rules import (
-        RELATIONS as RELATIONS,
-    )
-    from .posts.rules import (
-        ceiling as ceiling,
-    )
-    from .posts.rules import (
-        judge as judge,
-    )
-    from .posts.rules import (
-        post_table as post_table,
-    )
-    from .posts.sound import RATE as RATE
-    from .posts.sound import Sound as Sound
-    from .posts.sound import open_sound as open_sound
-    from .posts.sound import wav_bytes as wav_bytes
-    from .posts.spoken import TONES as TONES
-    from .posts.spoken import SpokenPosts as SpokenPosts
-    from .posts.spoken import judge_three as judge_three
-    from .posts.spoken import make_spoken as make_spoken
-    from .posts.voices import CUES as CUES
-    from .posts.voices import HEARD as HEARD
-    from .posts.voices import SPEAKERS as SPEAKERS
-    from .posts.voices import UNSEEN_SPEAKERS as UNSEEN_SPEAKERS
-    from .posts.voices import Prosody as Prosody
-    from .posts.voices import Speaker as Speaker
-    from .posts.voices import prosody_of as prosody_of
-    from .posts.voices import speak as speak
-    from .reading.reader import Reader as Reader
 
 __all__ = ["__version__", *_NAMES]
 

@@ -19,6 +19,7 @@ from helpers import food, generators, mini, own_table, quiet_environment
 import mmsa_utils
 from mmsa_utils import checks, load_model, scenes
 from mmsa_utils.__main__ import main
+from mmsa_utils.apps.sources import halves
 from mmsa_utils.encoders.base import Encoded
 from mmsa_utils.encoders.table import (
     ENCODERS,
@@ -38,6 +39,7 @@ from mmsa_utils.learning.alignment import align, head_answers
 from mmsa_utils.learning.batches import make_loader
 from mmsa_utils.learning.evaluation import answers
 from mmsa_utils.learning.features import Features, extract_features, shuffled
+from mmsa_utils.learning.paired import bootstrap, paired_difference
 from mmsa_utils.learning.training import train
 from mmsa_utils.model.export import samples
 from mmsa_utils.model.head import random_head
@@ -50,6 +52,7 @@ from mmsa_utils.posts.own import load_posts
 from mmsa_utils.posts.parts import three_parts
 from mmsa_utils.posts.places import PlacePosts
 from mmsa_utils.posts.post import BINARY_LABELS
+from mmsa_utils.posts.real.miniature import write_miniature
 from mmsa_utils.posts.spoken import SpokenPosts, make_spoken
 from mmsa_utils.reading.reader import Reader
 from mmsa_utils.seeds import seeded
@@ -118,6 +121,13 @@ def own_parts() -> list[list[str]]:
     return [[row[0] for row in part.rows] for part in parts[:3]]
 
 
+def miniature() -> list:
+    """The files of a miniature of a published set."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_miniature(Path(folder) / "set", n=60, seed=3)
+        return [path.read_bytes() for path in sorted(Path(folder).rglob("*.*"))]
+
+
 #: modules that draw: what they offer, as calls
 DRAWING: dict[str, list[Callable[[], object]]] = {
     "seeds": [in_seeded],
@@ -128,6 +138,7 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
     "posts.camera": [lambda: np.asarray(photo_example())],
     "posts.parts": [lambda: own_parts()],
     "posts.noise": [lambda: np.asarray(SyntheticDataset(3)[1].image)],
+    "posts.real.miniature": [lambda: miniature()],
     "posts.scenes": [lambda: np.asarray(scenes.draw(scenes.random_scene("soup", 1, np.random.default_rng(2))))],
     "posts.pen": [lambda: [np.asarray(scenes.draw(scenes.Scene(dish))).sum() for dish in scenes.TRAIN_DISHES]],
     "encoders.pretrained": [lambda: [untrained(side, name) for side, names in ENCODERS.items() for name in names],
@@ -147,6 +158,8 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
     "learning.alignment": [aligned],
     "learning.training": [trained],
     "learning.metrics": [lambda: metrics.over_posts_and_seeds(np.eye(5, dtype=bool))],
+    "learning.paired": [lambda: bootstrap(np.arange(5.0)),
+                        lambda: paired_difference(np.eye(5, dtype=bool)[0], np.eye(5, dtype=bool))["low"]],
     "learning.correction": [lambda: correction.correction_phase(seeds=1, n_train=40, n_test=20,
                                                                 show_progress=False)[0]["after"]],
     "reading.reader": [lambda: Reader(mini(), 4).read("A soup.", food()[0].image).text],
@@ -159,6 +172,7 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
     "explorers.voice": [lambda: voice_explorer() and None],
     "explorers.conflict": [lambda: conflict_explorer(load_model()) and None],
     "explorers.fusion": [lambda: fusion_explorer() and None],
+    "apps.sources": [lambda: halves(9, seed=3)],
     "apps.evaluate": [lambda: command("evaluate", "--posts", "20")],
 }
 

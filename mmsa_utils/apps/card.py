@@ -7,7 +7,7 @@ from typing import Any
 
 from ..model.card import cell
 from ..posts.post import SUBJECTS
-from .words import correction, figure, of_seeds
+from .words import correction, figure, of_seeds, own_rows
 
 
 def figures(result: Mapping[str, Any], source: str) -> str:
@@ -19,7 +19,8 @@ def figures(result: Mapping[str, Any], source: str) -> str:
     """
     posts = "\n".join(f"| {cell(part)} | {_counted(count)} |" for part, count in result["posts"].items())
     learned = f"## Learned from\n\n{source}\n\n| part | posts |\n|---|---|\n{posts}"
-    return learned + "\n\n## Measured\n\n" + (_of_test(result["test"]) if "test" in result else _of_seeds(result))
+    return learned + "\n\n## Measured\n\n" + (_of_test(result["test"]) if "test" in result else _of_own(result)
+                                              if "figure" in result else _of_seeds(result))
 
 
 def _counted(count: int | Mapping[str, int]) -> str:
@@ -65,3 +66,11 @@ def _of_seeds(report: Mapping[str, Any]) -> str:
             *((name, of_seeds(value), best if isinstance(best, str) else figure(best))
               for name, value, best in correction(report)),
             ("calibration error", of_seeds(report["calibration"]["after"]), "0")])
+
+
+def _of_own(report: Mapping[str, Any]) -> str:
+    """The table of a correction phase on posts without a known rule."""
+    seeds = report["seeds"]
+    said = f"The mean of {seeds} heads, its 95 % interval; saved is that of seed 0." if seeds > 1 else "One head."
+    return f"{said} On {report['posts']['test']} test posts.\n\n" + _table(
+        ("", "mean absolute error" if report["figure"] == "mae" else report["figure"]), own_rows(report))

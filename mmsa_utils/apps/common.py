@@ -82,6 +82,16 @@ def pair_of(name: str) -> dict[str, Any]:
     return dict(zip(SIDES, names))
 
 
+#: What may stand before a colon in --data: known sets of real posts, and what lies behind it.
+REAL = {"mvsa": "FOLDER", "mmsa": "FILE", "twitter": "FOLDER", "memes": "FOLDER"}
+
+
+def named_source(word: str) -> tuple[str | None, str]:
+    """ "mvsa:FOLDER" → ("mvsa", "FOLDER"); of a table of one's own (None, its path), a drive's letter included."""
+    kind, colon, place = word.partition(":")
+    return (kind, place) if colon and kind in REAL else (None, word)
+
+
 def own_posts(arguments: argparse.Namespace, classes: Sequence[str] | None = None, labelled: bool = True,
               check_pictures: bool = True, sides: Sequence[str] | None = None) -> FilePosts:
     """The reader's own posts, as the options of a table say; how many each class has, which sides are missing, and what
@@ -103,7 +113,7 @@ def own_posts(arguments: argparse.Namespace, classes: Sequence[str] | None = Non
                            image_column=arguments.image_column, voice_column=arguments.audio_column,
                            label_column=arguments.label_column, check_pictures=check_pictures,
                            sides=tuple(pair_of(arguments.pair)) if sides is None else sides,
-                           complete=learning and not arguments.modality_dropout)
+                           complete=learning and not getattr(arguments, "modality_dropout", True))
     except FaultyRows as error:
         learn = (f" A side is missing in {error.incomplete} of them: --modality-dropout 0.3 takes such posts too, and "
                  "the model learns to do without.") if learning and error.incomplete else ""

@@ -5,18 +5,23 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..learning.asking import ask
-from ..learning.assessment import assessed
+from ..encoders.given import GIVEN
+from ..learning.asking import ask, ask_features
+from ..learning.assessment import assessed, plain
 from ..learning.device import best_device
+from ..learning.features import Features
+from ..learning.regression import CONVENTIONS, regression_figures
 from ..model.model import MultimodalSentimentModel, load_model
 from ..model.remarks import remarks
 from ..posts.food import PIXELS, FoodPosts
 from ..posts.identity import seen
 from ..posts.own import FilePosts
+from ..posts.parts import NAMES
 from ..posts.post import BINARY_LABELS, LABELS, Posts
 from ..posts.spoken import SpokenPosts
 from . import words
-from .common import log, own_posts
+from .common import log, named_source, own_posts
+from .sources import pair_name, sets_of
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -30,8 +35,18 @@ def said(result: dict[str, Any]) -> str:
     return words.evaluation(result)
 
 
-def evaluation(model: MultimodalSentimentModel, posts: Posts, mistakes: int = 5) -> dict[str, Any]:
-    """All that is to be said of a model's answers to some posts, as plain values; see `assessed`."""
+def evaluation(model: MultimodalSentimentModel, posts: Posts | Features, mistakes: int = 5) -> dict[str, Any]:
+    """All that is to be said of a model's answers to some posts, as plain values; see `assessed`.
+
+    Of posts that come encoded, whose labels are numbers, the figures in each of the field's conventions too.
+    """
+    if isinstance(posts, Features):
+        said = ask_features(model, posts)
+        found = assessed(said, mistakes)
+        if model.classes is None:
+            found["conventions"] = plain({name: regression_figures(said.logits, said.labels, name)
+                                          for name in CONVENTIONS})
+        return found
     answers = ask(model, posts, show_progress=True)
     result = assessed(answers, mistakes)
     result["remarks"] += remarks(model, answers.texts, answers.heard)
@@ -64,13 +79,15 @@ def _known(found: dict[str, int], n: int) -> list[str]:
                       "say little of posts that it does not know."]
 
 
-def posts_for(model: MultimodalSentimentModel, arguments: argparse.Namespace) -> Posts:
-    """The posts that the options name: one's own, or generated ones.
+def posts_for(model: MultimodalSentimentModel, arguments: argparse.Namespace) -> Posts | Features:
+    """The posts that the options name: one's own, a part of a known set of real ones, or generated ones.
 
     Raises:
         ValueError: for generated posts and a model with other classes than moods, and for a reader's own and a model
             that gives a number.
     """
+    if arguments.data and named_source(arguments.data)[0]:
+        return _known_set(model, arguments)
     if arguments.data:
         if model.classes is None:
             raise ValueError("the model gives a number, and the labels of a table are names of classes: measure it in "
@@ -89,3 +106,16 @@ def posts_for(model: MultimodalSentimentModel, arguments: argparse.Namespace) ->
         return SpokenPosts(arguments.posts, arguments.split, seed=arguments.seed, pixels=PIXELS[model.size])
     return FoodPosts(arguments.posts, arguments.split, binary=model.classes == BINARY_LABELS, seed=arguments.seed,
                      pixels=PIXELS[model.size])
+
+
+def _known_set(model: MultimodalSentimentModel, arguments: argparse.Namespace) -> Posts | Features:
+    """A part of a known set of real posts, as train and align make it with the same seed."""
+    if arguments.split not in NAMES:
+        raise ValueError(f"--split is {arguments.split}: a known set has {' and '.join(NAMES[1:])}.")
+    arguments.pair = pair_name(model)
+    sets = sets_of(arguments)
+    reads = set(arguments.pair.split("+")) == {GIVEN}
+    if sets.given != reads:
+        raise ValueError(f"{arguments.data[:200]} holds {'features' if sets.given else 'posts'}, and the model reads "
+                         f"{'features' if reads else 'posts'}: measure it on the kind of set that it was trained on.")
+    return sets.parts[arguments.split]

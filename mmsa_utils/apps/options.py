@@ -11,6 +11,10 @@ from .. import __version__
 #: The names in fusion.table, which imports torch: this module must be quick. A test holds them together.
 FUSIONS = ("additive", "concat", "gated", "lowrank", "tensor", "attention", "bottleneck")
 
+#: What --data may name where posts with labels are wanted.
+_LABELLED = ("your own posts, CSV or JSON lines: text,image,label (and audio, for a voice); or a folder or zip with "
+             "such a table and its files; or a known set: mvsa:FOLDER, twitter:FOLDER, memes:FOLDER, mmsa:FILE")
+
 Add = Callable[..., argparse.ArgumentParser]
 
 
@@ -45,6 +49,7 @@ def parser(prog: str = "python -m mmsa_utils") -> argparse.ArgumentParser:
     _train(add, common, learning)
     _align(add, common, learning)
     _compare(add, common)
+    _convert(add)
     _export(add, common, model)
     _dashboard(add, model)
     _grade(add)
@@ -61,8 +66,9 @@ def _learning() -> argparse.ArgumentParser:
     """The options of what makes a model."""
     words = argparse.ArgumentParser(add_help=False)
     words.add_argument("--pair", metavar="TEXT+IMAGE[+VOICE]", default="distilbert+vit",
-                       help="the encoders, such as bert+resnet18, distilbert+vit (default) or distilbert+vit+whisper; "
-                            "each may be the folder of a Hugging Face model, or its name at the hub")
+                       help="the encoders, such as bert+resnet18, distilbert+vit (default), distilbert+vit+whisper or, "
+                            "with --size full, clip+clip; each may be the folder of a Hugging Face model, or its name "
+                            "at the hub")
     words.add_argument("--fusion", metavar="NAME", default="concat", type=_fusion,
                        help=f"how the sides meet: {', '.join(FUSIONS)} (default concat)")
     words.add_argument("--modality-dropout", type=float, metavar="SHARE", default=0.0,
@@ -91,15 +97,14 @@ def _train(add: Add, common: argparse.ArgumentParser, learning: argparse.Argumen
     train = add("train", parents=[common, learning],
                 help="train a model end to end, on your own posts or generated ones", examples="""
         train --pair bert+resnet18 --out my_model
-        train --data posts.csv --out my_model""")
+        train --data posts.csv --out my_model
+        train --data mvsa:MVSA_Single --out my_model""")
     train.add_argument("--binary", action=argparse.BooleanOptionalAction, default=None,
                        help="two classes and a single logit (default for bert+resnet18 only)")
     train.add_argument("--epochs", type=int, metavar="N", default=4, help="passes over the posts (default 4)")
     train.add_argument("--posts", type=int, metavar="N", default=2000, help="generated training posts (default 2000)")
-    train.add_argument("--data", metavar="FILE", help="your own posts, CSV or JSON lines: text,image,label (and audio, "
-                                                      "for a voice); or a folder or zip with such a table and its "
-                                                      "files (default: generated posts); a part is kept back to test "
-                                                      "on")
+    train.add_argument("--data", metavar="FILE",
+                       help=f"{_LABELLED} (default: generated posts); a part is kept back to test on")
     train.add_argument("--class-weights", choices=("balanced",),
                        help="balanced: rare classes count as much in the loss as frequent ones")
     train.add_argument("--freeze", action="store_true", help="keep the encoders as they are")
@@ -110,7 +115,9 @@ def _align(add: Add, common: argparse.ArgumentParser, learning: argparse.Argumen
     align = add("align", parents=[common, learning],
                 help="the correction phase: align a random head on frozen encoders", examples="""
         align --seeds 1 --out my_model
-        align --pair bert+resnet18 --posts 8000 --seeds 3""")
+        align --pair bert+resnet18 --posts 8000 --seeds 3
+        align --data mmsa:unaligned_39.pkl --fusion attention --out my_model""")
+    align.add_argument("--data", metavar="FILE", help=f"{_LABELLED} (default: generated posts)")
     align.add_argument("--seeds", type=int, metavar="N", default=5,
                        help="heads to train, for the intervals (default 5)")
     align.add_argument("--posts", type=int, metavar="N", default=32000, help="posts to align on (default 32000)")
@@ -118,16 +125,20 @@ def _align(add: Add, common: argparse.ArgumentParser, learning: argparse.Argumen
                        help="posts in each test split (default 2000)")
     align.add_argument("--conflict", type=float, metavar="SHARE", default=0.2,
                        help="share of contradicting posts (default 0.2)")
+    _table_options(align)
 
 
 def _compare(add: Add, common: argparse.ArgumentParser) -> None:
     compare = add("compare", parents=[common],
-                  help="every fusion on the same posts, features and budget, beside each ceiling", examples="""
+                  help="every fusion on the same posts, features and budget, beside each ceiling; or, on real posts, "
+                       "beside what costs nothing", examples="""
         compare
-        compare --data places --fusions concat,attention --posts 4000 --seeds 3""")
-    compare.add_argument("--data", choices=("food", "places", "spoken"), default="food",
-                         help="generated posts: of one dish, of a table with four, or with a voice (default food)")
-    compare.add_argument("--fusions", metavar="NAMES", type=_fusions, default=FUSIONS,
+        compare --data places --fusions concat,attention --posts 4000 --seeds 3
+        compare --data mvsa:MVSA_Single""")
+    compare.add_argument("--data", metavar="WORLD", default="food",
+                         help="food, places or spoken: generated posts, of one dish, of a table with four, or with a "
+                              f"voice (default food); or {_LABELLED}")
+    compare.add_argument("--fusions", metavar="NAMES", type=_fusions,
                          help=f"with commas between them (default: {','.join(FUSIONS)})")
     compare.add_argument("--pair", metavar="TEXT+IMAGE[+VOICE]",
                          help="the encoders, kept frozen (default distilbert+vit, and +whisper for spoken posts)")
@@ -135,14 +146,26 @@ def _compare(add: Add, common: argparse.ArgumentParser) -> None:
     compare.add_argument("--posts", type=int, metavar="N", default=8000, help="posts to align on (default 8000)")
     compare.add_argument("--test-posts", type=int, metavar="N", default=2000,
                          help="posts in each test split (default 2000)")
+    compare.add_argument("--size", choices=("mini", "full"), default="mini", help="of the encoders (default mini)")
+    compare.add_argument("--convention", metavar="NAME", default="mosi",
+                         help="how numbers are counted: mosi (default), cmu-before-2019, cmu-since-2019 or sims")
+    _table_options(compare)
+
+
+def _convert(add: Add) -> None:
+    convert = add("convert", help="a pickle of features (MOSI, MOSEI, SIMS) into files that run nothing",
+                  examples="convert unaligned_50.pkl --out mosi")
+    convert.add_argument("file", metavar="FILE", help="the pickle; nothing in it is run")
+    convert.add_argument("--out", metavar="FOLDER", required=True, help="a new folder for safetensors and JSON")
+    convert.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def _measured(command: argparse.ArgumentParser) -> None:
     """The options of what measures a model."""
-    command.add_argument("--data", metavar="FILE", help="your own posts with labels, as train takes them "
-                                                        "(default: generated ones)")
+    command.add_argument("--data", metavar="FILE", help="your own posts with labels, or a known set of real ones, as "
+                                                        "train takes them (default: generated ones)")
     command.add_argument("--split", choices=("validation", "test", "unseen"), default="test",
-                         help="of the generated posts (default test)")
+                         help="of generated posts, or of a known set (default test)")
     command.add_argument("--posts", type=int, metavar="N", default=2000, help="generated posts (default 2000)")
     command.add_argument("--mistakes", type=_count, default=5, metavar="N", help="how many to show (default 5)")
     _table_options(command)
@@ -153,7 +176,8 @@ def _evaluate(add: Add, common: argparse.ArgumentParser, model: argparse.Argumen
                   help="how good a model is: figures with intervals, by class; the worst mistakes", examples="""
         evaluate
         evaluate --split unseen
-        evaluate --model my_model --data labelled.csv"""))
+        evaluate --model my_model --data labelled.csv
+        evaluate --data mvsa:MVSA_Single"""))
 
 
 def _report(add: Add, common: argparse.ArgumentParser, model: argparse.ArgumentParser) -> None:

@@ -13,8 +13,10 @@ from .. import __version__
 from ..disk import usual_modes
 from ..figures.report import page
 from ..learning.device import best_device
+from ..learning.features import Features
 from ..model.model import load_model
 from . import words
+from .common import named_source
 from .evaluate import evaluation, posts_for
 
 
@@ -29,16 +31,17 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     posts = posts_for(model, arguments)
     result = evaluation(model, posts, arguments.mistakes)
     pictures, voices = {}, {}
-    for one in result["mistakes"]:
-        post = posts[one["post"]]
+    for one in [] if isinstance(posts, Features) else result["mistakes"]:  # features show nothing
+        post: Any = posts[one["post"]]
         if post.image is not None:
             pictures[one["post"]] = post.image.copy()
             pictures[one["post"]].thumbnail((480, 480))  # photographs take some 40 MB each
         if post.voice is not None and "voice" in model.sides:
             voices[one["post"]] = post.voice
-    about = {"the model": model_in_words(model),
-             "posts": f"{len(posts):,} " + ("of a table" if arguments.data else
-                                            f"generated, split {arguments.split}, seed {arguments.seed}"),
+    kind = named_source(arguments.data)[0] if arguments.data else None
+    source = (f"of {kind}, split {arguments.split}" if kind else "of a table" if arguments.data else
+              f"generated, split {arguments.split}, seed {arguments.seed}")
+    about = {"the model": model_in_words(model), "posts": f"{len(posts):,} {source}",
              "measured": f"{datetime.date.today().isoformat()}, with mmsa-utils {__version__}"}
     _write(out, page(result, pictures, about, voices))
     return {**result, "report": str(out)}

@@ -17,12 +17,13 @@ from ..model.model import MultimodalSentimentModel
 from ..posts.food import PIXELS, FoodPosts
 from ..posts.identity import digests_of
 from ..posts.own import FilePosts
-from ..posts.parts import three_parts
+from ..posts.parts import NAMES
 from ..posts.post import BINARY_LABELS, LABELS, Posts
 from ..posts.spoken import SpokenPosts
-from . import words
-from .common import log, own_posts, pair_of, saved, unfinished
+from . import given, words
+from .common import log, named_source, pair_of, saved, unfinished
 from .evaluate import evaluation
+from .sources import sets_of
 
 TEST_POSTS = 1000  # generated ones, on which a model is measured once
 
@@ -42,23 +43,22 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     def drawn(posts: FoodPosts | SpokenPosts) -> list:
         return [posts[i] for i in progress(range(len(posts)), f"draw {posts.split} posts")]
 
-    train_posts: Posts
-    validation_posts: Posts
-    test_posts: Posts
     result: dict[str, Any] = {"pair": arguments.pair, "size": arguments.size}
-    classes = BINARY_LABELS if binary else LABELS
+    parts: dict[str, Any]
+    classes: tuple[str, ...] | None = BINARY_LABELS if binary else LABELS
     if arguments.data:
-        own = own_posts(arguments, classes)
-        parts = three_parts(own, seed)
-        train_posts, validation_posts, test_posts = parts.train, parts.validation, parts.test
-        result |= {**({"missing": own.missing} if own.missing else {}), "classes": own.counts(),
-                   "left_out": own.left_out, "alike": parts.alike, "remarks": parts.remarks}
-        for remark in parts.remarks:
-            log(remark)
+        if arguments.binary and named_source(arguments.data)[0]:
+            raise ValueError("--binary is for generated posts and tables of your own: a known set has its own classes.")
+        sets = sets_of(arguments, classes)
+        if sets.given:
+            return given.run(arguments, sets)
+        parts, classes = dict(sets.parts), sets.classes
+        result |= {**sets.about, "remarks": sets.remarks}
     else:
-        train_posts, validation_posts = drawn(generated(arguments.posts, "train")), drawn(
-            generated(max(1, arguments.posts // 4), "validation"))
-        test_posts = generated(TEST_POSTS, "test")  # looked at once: drawn as they are asked for
+        parts = {"train": drawn(generated(arguments.posts, "train")),
+                 "validation": drawn(generated(max(1, arguments.posts // 4), "validation")),
+                 "test": generated(TEST_POSTS, "test")}  # looked at once: drawn as they are asked for
+    train_posts, validation_posts, test_posts = (parts[name] for name in NAMES)
     model = MultimodalSentimentModel(**names, size=arguments.size, classes=classes, fusion=arguments.fusion,
                                      absent=arguments.modality_dropout > 0, frozen=arguments.freeze,
                                      seed=seed).to(best_device())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -88,7 +89,12 @@ def _numbers(result: Mapping[str, Any]) -> str:
     rows = [("the model", figure(result["mae"], result["intervals"]["mae"]), figure(result["correlation"]))]
     rows += [(f"{SUBJECTS[side]} alone", figure(row["mae"]), "-")
              for side, row in result["alone"].items()]
-    return f"{result['posts']} posts\n\n" + table(("", "mean absolute error", "correlation"), rows)
+    told = result.get("conventions", {})
+    names = list(dict.fromkeys(name for found in told.values() for name in found))
+    counted = table(("convention", *names), [(convention, *(figure(found.get(name)) for name in names))
+                                             for convention, found in told.items()]) if told else ""
+    return f"{result['posts']} posts\n\n" + table(("", "mean absolute error", "correlation"), rows) + (
+        counted and f"\n\nThe same answers as the field counts them:\n{counted}")
 
 
 def _by_class(result: Mapping[str, Any]) -> str:
@@ -161,3 +167,26 @@ def of_seeds(of: Mapping[str, float], digits: int = 3, most: float = 1) -> str:
     """A mean over seeds, with its interval where there is one, as far as the figure itself can go: from 0 to `most`."""
     ends = [min(max(of[end], 0), most) for end in ("low", "high")] if "low" in of else None
     return figure(of["mean"], ends, digits)
+
+
+def own_rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A correction phase on posts whose rule nobody knows: before, after, each control."""
+    what = report["figure"]
+    most = math.inf if what == "mae" else 1
+    return [("before: 100 random heads", of_seeds(report["before"], most=most)),
+            ("after", of_seeds(report["after"][what], most=most)),
+            *((of_sides(some), of_seeds(found, most=most)) for some, found in report["alone"].items()),
+            ("additive (linear) fusion", of_seeds(report["additive"], most=most)),
+            ("control: shuffled labels", of_seeds(report["control"], most=most)),
+            ("always the commonest class" if what == "accuracy" else "always the median", figure(report["majority"]))]
+
+
+def own_correction(report: Mapping[str, Any]) -> str:
+    """The same as a short table."""
+    what, posts, seeds = report["figure"], report["posts"], report["seeds"]
+    of = f"; in brackets: the 95 % interval over {seeds} seeds" if seeds > 1 else "; one seed has no interval"
+    return "\n".join([
+        f"{report['pair']}, {report['size']}, {report['fusion']}: aligned on {posts['train']} posts, tested on "
+        f"{posts['test']}{of}", "", table(("", "mean absolute error" if what == "mae" else what), own_rows(report)), "",
+        *filter(None, [notes(report)]),
+        f"{report['seconds']} s" + (f"; saved in {report['saved']}" if "saved" in report else "")])

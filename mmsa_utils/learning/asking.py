@@ -10,15 +10,17 @@ from torch import Tensor
 
 from ..bars import progress
 from ..encoders.base import Encoded
-from ..fusion.absent import missing
+from ..fusion.absent import Absent, missing
 from ..model.model import MultimodalSentimentModel
 from ..model.modes import evaluating
 from ..model.remarks import Heard
 from ..posts.post import SUBJECTS, Post, Posts
 from .ahead import in_turn
+from .alignment import refuse_missing
 from .alone import SURE, Alone, settled
 from .batches import checked_label
-from .losses import class_count
+from .features import Features
+from .losses import check_labels, class_count
 
 
 @dataclass
@@ -94,6 +96,36 @@ def ask(model: MultimodalSentimentModel, posts: Posts, batch_size: int = 64, sho
                    [post.relation for post in known],
                    [bool(encoder and post.text and encoder.cuts(post.text)) for post in known],
                    {side: torch.cat(parts) for side, parts in strange.items()}, lacking, alone_of.taught, sounds)
+
+
+@torch.no_grad()
+def ask_features(model: MultimodalSentimentModel, features: Features, batch_size: int = 1024) -> Answers:
+    """The same of posts whose features are there already: what the encoders would say of texts is not asked.
+
+    Each side alone is asked only of a model that has learned to do without.
+
+    Raises:
+        ValueError: for features of other sides or widths, for labels that the model cannot give, and for posts that
+            lack a side if the model has not learned to do without.
+    """
+    check_labels(features.labels, class_count(model.classes))
+    logits, alone = [], {side: [] for side in model.sides} if isinstance(model.fusion, Absent) else {}  # type: ignore
+    alone_of = Alone(model) if alone else None
+    with evaluating(model):
+        for start in range(0, len(features), batch_size):
+            tokens = features.batch(slice(start, start + batch_size), model.sides, model.device)
+            refuse_missing(model.fusion, tokens)
+            sides = model.for_fusion(tokens)
+            logits.append(model.classify(model.fuse(sides)).float().cpu())
+            for side, said in (alone_of(sides) if alone_of else {}).items():
+                alone[side].append(said)
+    together = torch.cat(logits)
+    n = len(features)
+    return Answers(model.classes, together, model.answers_of(together), features.labels,
+                   {side: torch.cat(said) for side, said in alone.items() if said},
+                   list(features.texts) or [None] * n, list(features.relations) or [""] * n, [False] * n,
+                   missing={side: gone.cpu() for side, gone in missing(features.sides).items()},
+                   taught=isinstance(model.fusion, Absent))
 
 
 def _logits(model: MultimodalSentimentModel, alone_of: Alone, sides: Mapping[str, Encoded],

@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -118,28 +118,50 @@ def known_boards() -> dict[str, Any]:
 def _measured(make: Callable[[], Fusion], sets: dict[str, Features], outputs: int, seeds: int,
               device: torch.device | str) -> dict[str, Any]:
     """All that is told of one rival."""
-    tries = [_aligned(make, sets, outputs, 0, rate, device) for rate in RATES]
-    rate = RATES[int(np.argmin([lowest for *_, lowest, _ in tries]))]
-    runs = [tries[RATES.index(rate)], *(_aligned(make, sets, outputs, seed, rate, device) for seed in range(1, seeds))]
-    right = {split: np.stack([(head_answers(fusion, head, sets[split]).argmax(-1) == sets[split].labels).numpy()
-                              for fusion, head, *_ in runs]) for split in ("test", "unseen")}
+    runs = raced(make, sets, outputs, seeds, device)
+    right = {split: np.stack([(head_answers(run.fusion, run.head, sets[split]).argmax(-1) == sets[split].labels).numpy()
+                              for run in runs]) for split in ("test", "unseen")}
     relations, two_sided = np.array(sets["test"].relations), np.array(sets["test"].two_sided)
     slices = {name: relations == name for name in dict.fromkeys(sorted(sets["test"].relations))}
     if two_sided.any():
         slices["order"] = two_sided
-    fusion, head, *_ = runs[0]
     return {"accuracy": metrics.over_posts_and_seeds(right["test"]),
             "unseen": metrics.over_posts_and_seeds(right["unseen"]),
             "slices": {name: metrics.over_posts_and_seeds(right["test"][:, rows]) for name, rows in slices.items()},
-            "parameters": sum(weights.numel() for part in (fusion, head) for weights in part.parameters()),
-            "seconds": float(np.mean([seconds for *_, seconds in runs])), "rate": rate}
+            **cost(runs)}
 
 
-def _aligned(make: Callable[[], Fusion], sets: dict[str, Features], outputs: int, seed: int, rate: float,
-             device: torch.device | str) -> tuple[Fusion, torch.nn.Module, float, float]:
-    """A fusion and its head after alignment; the lowest validation loss, and how long it took."""
+class Aligned(NamedTuple):
+    """A fusion and its head after one alignment."""
+
+    fusion: Fusion
+    head: torch.nn.Module
+    loss: float  # the lowest on the validation posts
+    rate: float  # the learning rate
+    seconds: float
+
+
+def raced(make: Callable[[], Fusion], sets: Mapping[str, Features], outputs: int, seeds: int,
+          device: torch.device | str = "cpu", batch: int = BATCH) -> list[Aligned]:
+    """A rival's alignments, one a seed, within the budget that all have: a try with each of `RATES` and seed 0; the
+    other seeds take the rate with the lowest loss on the validation posts.
+    """
+    tries = [_aligned(make, sets, outputs, 0, rate, device, batch) for rate in RATES]
+    best = min(tries, key=lambda run: run.loss)
+    return [best, *(_aligned(make, sets, outputs, seed, best.rate, device, batch) for seed in range(1, seeds))]
+
+
+def cost(runs: Sequence[Aligned]) -> dict[str, Any]:
+    """What a rival's alignments took: numbers that learn, seconds, and the rate that was chosen."""
+    parts = (runs[0].fusion, runs[0].head)
+    return {"parameters": sum(weights.numel() for part in parts for weights in part.parameters()),
+            "seconds": float(np.mean([run.seconds for run in runs])), "rate": runs[0].rate}
+
+
+def _aligned(make: Callable[[], Fusion], sets: Mapping[str, Features], outputs: int, seed: int, rate: float,
+             device: torch.device | str, batch: int) -> Aligned:
     start = time.perf_counter()
     fusion, head = fresh(make, outputs, seed, device=device)
-    history = align(fusion, head, sets["train"], sets["validation"], epochs=EPOCHS, lr=rate, batch_size=BATCH,
+    history = align(fusion, head, sets["train"], sets["validation"], epochs=EPOCHS, lr=rate, batch_size=batch,
                     seed=seed)
-    return fusion, head, min(row["loss"] for row in history), time.perf_counter() - start
+    return Aligned(fusion, head, min(row["loss"] for row in history), rate, time.perf_counter() - start)

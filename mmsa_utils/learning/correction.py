@@ -77,7 +77,7 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
         made = make_fusion(fusion, cached["train"].widths)
         return Absent(made) if modality_dropout else made
 
-    before = _aggregate([_measure_random(make, cached, seed, device) for seed in range(RANDOM_HEADS)])
+    before = aggregate([_measure_random(make, cached, seed, device) for seed in range(RANDOM_HEADS)])
     vectors = {split: vectors_of(model, cached[split]) for split in sizes} if model.fusion.sequences else cached
     runs = []
     for seed in progress(range(seeds), "align", show_progress):
@@ -91,7 +91,7 @@ def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "
     model.familiarity = learn_familiarity(model, data["train"], data["validation"], show_progress)
     report = {"pair": "+".join(filter(None, (text, image, voice))), "size": size, "fusion": fusion, "seeds": seeds,
               "posts": sizes, **({"modality_dropout": modality_dropout} if modality_dropout else {}),
-              **({} if voice else {"conflict": conflict}), "before": before, **_aggregate(runs), "ceiling": ceilings,
+              **({} if voice else {"conflict": conflict}), "before": before, **aggregate(runs), "ceiling": ceilings,
               "remarks": remarks(model, [data["test"][i].text for i in range(n_test)]),
               "seconds": round(time.perf_counter() - start, 1)}
     return report, model
@@ -167,9 +167,9 @@ def _named(probabilities: torch.Tensor) -> dict[str, float]:
     return dict(zip(LABELS, probabilities.tolist()))
 
 
-def _aggregate(runs: list) -> dict:
+def aggregate(runs: list) -> dict:
     """Runs of the same nested dicts of numbers → one dict with mean, low and high in the place of each number."""
     if isinstance(runs[0], dict):
-        return {key: _aggregate([run[key] for run in runs]) for key in runs[0]}
+        return {key: aggregate([run[key] for run in runs]) for key in runs[0]}
     mean, low, high = interval(runs)
     return {"mean": mean} if len(runs) < 2 else {"mean": mean, "low": low, "high": high}

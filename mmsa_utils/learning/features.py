@@ -23,6 +23,7 @@ from .batches import make_loader
 
 #: What features say of each post besides its label: fields of `Features`, in their order.
 KNOWN = ("relations", "text_kinds", "picture_levels", "two_sided", "tones")
+_OF_REAL = ("ids", "texts", "side_labels")
 _CHUNK = 16  # batches whose posts are held at once, to be sorted by the length of their texts
 
 
@@ -44,6 +45,9 @@ class Features:
     picture_levels: tuple[int, ...] = ()
     two_sided: tuple[bool, ...] = ()
     tones: tuple[Any, ...] = ()
+    ids: tuple[str, ...] = ()  # what is known of real posts: their names in their set,
+    texts: tuple[str, ...] = ()  # their words, "" where there are none,
+    side_labels: tuple[tuple[float, ...], ...] = ()  # and what each side alone was labelled, in the order of the sides
 
     def __post_init__(self) -> None:
         if not isinstance(self.labels, Tensor) or self.labels.is_complex():
@@ -72,7 +76,7 @@ class Features:
         return replace(self, sides={name: side.rows(index) for name, side in self.sides.items()},
                        labels=self.labels[index],
                        **{name: tuple(getattr(self, name)[i] for i in places) if getattr(self, name) else ()
-                          for name in KNOWN})
+                          for name in (*KNOWN, *_OF_REAL)})
 
     @property
     def widths(self) -> dict[str, int]:

@@ -187,11 +187,19 @@ def over_posts_and_seeds(right: np.ndarray, draws: int = 2000, seed: int = 0) ->
     if right.ndim != 2 or not right.size:
         raise ValueError(f"the answers have the shape {right.shape}: expected (seeds, posts), at least one of each.")
     rng = np.random.default_rng(seed)
-    seeds, posts = right.shape
-    counts = [rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(float) for n in (seeds, posts)]
-    means = np.einsum("ds,sp,dp->d", counts[0], right.astype(float), counts[1], optimize=True) / right.size
-    low, high = np.quantile(means, (0.025, 0.975))
+    seeds, posts = (drawn_counts(n, draws, rng) for n in right.shape)
+    low, high = np.quantile(drawn_means(right, seeds, posts), (0.025, 0.975))
     return {"mean": float(right.mean()), "low": float(low), "high": float(high)}
+
+
+def drawn_counts(n: int, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each of n things comes when n are drawn with replacement, `draws` times over: (draws, n)."""
+    return rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(float)
+
+
+def drawn_means(right: np.ndarray, seeds: np.ndarray, posts: np.ndarray) -> np.ndarray:
+    """The mean of (seeds, posts) in each draw, from counts as `drawn_counts` gives them for either: (draws,)."""
+    return np.einsum("ds,sp,dp->d", seeds, right.astype(float), posts, optimize=True) / right.size
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float]:

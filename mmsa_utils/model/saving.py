@@ -24,6 +24,7 @@ from torch import nn
 from ..checksums import listed
 from ..disk import usual_modes
 from ..encoders.base import Encoder
+from ..encoders.given import GIVEN, GivenEncoder
 from ..encoders.loading import quiet
 from ..encoders.table import ENCODERS, load_encoder
 from ..errors import in_short
@@ -94,7 +95,7 @@ def save(model: MultimodalSentimentModel, folder: Path) -> dict[str, Any]:
                 continue
             with quiet():
                 encoder.save(Path(made) / side)
-            if not (Path(made) / side / "config.json").is_file() and encoder.name not in ENCODERS[side]:
+            if not (Path(made) / side / "config.json").is_file() and encoder.name not in (GIVEN, *ENCODERS[side]):
                 raise ValueError(f"the {side} encoder, a {type(encoder).__name__}, is called {encoder.name!r}, and no "
                                  "line of ENCODERS (mmsa_utils.encoders.table) makes one of that name: it could not be "
                                  "loaded again. Add the line, and set the encoder's name.")
@@ -135,7 +136,8 @@ def load(cls: type[MultimodalSentimentModel], source: str | Path, **hub: Any) ->
     folder = _folder(source, **hub)
     try:
         model = _load(cls, folder, _config(folder))
-        samples = [[_SAMPLES[side]] if side in _SAMPLES else None for side in model.sides]
+        samples = [[_SAMPLES[side]] if side in _SAMPLES and encoder.name != GIVEN else None
+                   for side, encoder in model.encoders.items()]
         if any(samples):
             model.predict(*samples)  # what is wrong with it shows now
         return model
@@ -259,8 +261,9 @@ def _encoder(folder: Path, side: str, entry: dict[str, Any]) -> Encoder:
     elif (folder / side / "config.json").is_file():  # a Hugging Face model
         encoder = load_encoder(side, str(folder / side))
         encoder.name, encoder.size = entry["name"], entry["size"]
-    elif (folder / side).is_dir() and entry["name"] in ENCODERS[side]:
-        encoder = load_encoder(side, entry["name"], entry["size"], pretrained=False)
+    elif (folder / side).is_dir() and entry["name"] in (GIVEN, *ENCODERS[side]):
+        encoder = GivenEncoder(side) if entry["name"] == GIVEN else load_encoder(
+            side, entry["name"], entry["size"], pretrained=False)
         encoder.load(folder / side)
     else:  # nothing is asked for elsewhere in its place
         raise ValueError(f"the model in {folder} lacks its {side} encoder: expected the folder {side} beside "

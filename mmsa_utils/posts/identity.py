@@ -88,7 +88,7 @@ def identity(posts: Posts) -> str:
     if type(posts) in (FoodPosts, PlacePosts, SpokenPosts, SyntheticDataset):
         found.update(repr((type(posts).__name__, sorted((name, repr(value)) for name, value in vars(posts).items()))
                           ).encode())
-    elif type(posts) is FilePosts:
+    elif isinstance(posts, FilePosts):
         sums: dict[Path, str] = {}  # a file of many posts is read once
         for row in posts.rows:
             heard = () if row.voice is None else (_content("voice", row.voice, sums),)

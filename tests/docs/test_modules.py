@@ -18,6 +18,6 @@ def test_every_module_stands_once_under_its_room():
     assert len(modules) > 60
     assert sorted(shown) == sorted(modules)
     for name, titles in shown.items():
-        room = name.rpartition(".")[0] or ("apps" if name == "__main__" else "ground")
+        room = name.rpartition(".")[0].partition(".")[0] or ("apps" if name == "__main__" else "ground")
         assert len(titles) == 1, name
         assert re.search(rf"\b{room}\b", titles[0]), f"{name} stands under {titles[0]}"

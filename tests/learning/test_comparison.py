@@ -55,7 +55,8 @@ def test_the_same_call_gives_the_same_board():
 
 
 @pytest.mark.parametrize(("call", "words"), [
-    (["--data", "birds"], "invalid choice"), (["--fusions", "glue"], "no fusion is called 'glue'"),
+    (["--data", "birds"], "--data is birds: expected food, places, spoken, a table of your own, or a known set"),
+    (["--fusions", "glue"], "no fusion is called 'glue'"),
     (["--seeds", "0"], "0 seeds"), (["--posts", "0"], "expected at least 1|at least one")])
 def test_what_makes_no_sense_is_refused(call, words, capsys):
     try:

@@ -1,0 +1,1 @@
+"""Real posts: the files of published sets, read with all their traps, and miniatures of them."""

@@ -16,7 +16,7 @@ help: ## list the targets
 	@echo "usage: make TARGET   (PYTHON=/path/to/python3 picks the interpreter that makes .venv)"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
-run: $(READY) ## set up, then execute notebooks 00-11 in order; results under build/run
+run: $(READY) ## set up, then execute notebooks 00-12 in order; results under build/run
 	@$(PY) tools/notebooks/execute.py run notebooks/[0-9]*.ipynb
 
 test: $(READY) ## set up, then the unit tests and every notebook against its stored output

@@ -15,8 +15,8 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         ValueError: if the file would do more than hold data, or is in no known layout.
         OSError: if it cannot be read, or the folder holds something.
     """
-    manifest = convert(arguments.file, arguments.out)
-    return {"folder": arguments.out, **{key: manifest[key] for key in ("source", "splits", "faults")}}
+    manifest = convert(arguments.file, arguments.place)
+    return {"folder": arguments.place, **{key: manifest[key] for key in ("source", "splits", "faults")}}
 
 
 def said(result: dict[str, Any]) -> str:

@@ -156,7 +156,8 @@ def _convert(add: Add) -> None:
     convert = add("convert", help="a pickle of features (MOSI, MOSEI, SIMS) into files that run nothing",
                   examples="convert unaligned_50.pkl --out mosi")
     convert.add_argument("file", metavar="FILE", help="the pickle; nothing in it is run")
-    convert.add_argument("--out", metavar="FOLDER", required=True, help="a new folder for safetensors and JSON")
+    convert.add_argument("--out", metavar="FOLDER", dest="place", required=True,
+                         help="a new folder for safetensors and JSON")
     convert.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -253,7 +254,7 @@ def _grade(add: Add) -> None:
 def check(arguments: argparse.Namespace) -> str:
     """What is off with a call's words taken together, in a sentence; "" if nothing is."""
     for name, option in (("data", "--data"), ("model", "--model"), ("out", "--out"), ("answers", "--out"),
-                         ("onnx", "--onnx"), ("page", "--out")):
+                         ("onnx", "--onnx"), ("page", "--out"), ("place", "--out")):
         if getattr(arguments, name, None) == "":  # an unset variable of a script: it must not mean "none given"
             return f"{option} is empty: expected a name"
     if arguments.command != "predict":

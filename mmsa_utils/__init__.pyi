@@ -106,6 +106,7 @@ from .posts.post import BINARY_LABELS as BINARY_LABELS
 from .posts.post import LABELS as LABELS
 from .posts.post import Post as Post
 from .posts.post import Posts as Posts
+from .posts.real.calls import UnsafePickle as UnsafePickle
 from .posts.real.converted import convert as convert
 from .posts.real.duplicates import across as across
 from .posts.real.duplicates import without_duplicates as without_duplicates
@@ -115,7 +116,6 @@ from .posts.real.mvsa import MERGING as MERGING
 from .posts.real.mvsa import load_mvsa as load_mvsa
 from .posts.real.mvsa import merge_labels as merge_labels
 from .posts.real.mvsa import read_mvsa_labels as read_mvsa_labels
-from .posts.real.pickles import UnsafePickle as UnsafePickle
 from .posts.real.pickles import read_pickle as read_pickle
 from .posts.real.twitter import load_twitter as load_twitter
 from .posts.rules import MVSA as MVSA

@@ -47,9 +47,13 @@ EXERCISES: dict[str, str] = {
     "11.2": "pattern_shares",
     "11.3": "absent_token",
     "11.4": "mood_of_absence",
+    "12.1": "merged_label",
+    "12.2": "kappa",
+    "12.3": "two_accuracies",
+    "12.4": "paired_gain",
 }
 # Number of the notebook -> module of this room that holds its checks.
 MODULES = {"1": "posts", "2": "text", "3": "picture", "4": "fusion", "5": "training", "6": "alignment",
            "7": "conflict", "8": "dashboard", "9": "meeting", "10": "voice",
-           "11": "missing"}
+           "11": "missing", "12": "real"}
 MARKS = {"right": ("✓", GREEN), "wrong": ("✗", ORANGE), "not yet": ("…", GREY)}

@@ -21,6 +21,7 @@ from .canvas import new_figure, show
 from .gaze import counting_place, gaze_words, light_up
 from .missing import missing_board, presence  # noqa: F401
 from .panels import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, RED  # noqa: F401  (figures and pages have one palette)
+from .real import choice_ranges, drawable, interval_dots  # noqa: F401
 from .voices import players, spectrogram_grid, strips, wave  # noqa: F401  (all figures can be had here)
 
 if TYPE_CHECKING:
@@ -61,15 +62,16 @@ def post_grid(posts: Sequence[Post], columns: int = 4, classes: Sequence[str] = 
               notes: Sequence[str] = ()) -> DisplayImage:
     """Posts in rows: the picture, over it the text, under it the label, and a note on each where there are notes."""
     rows, below = -(-len(posts) // columns), [textwrap.wrap(note, 28) for note in notes] or [[] for _ in posts]
-    lines = max(len(textwrap.wrap(post.text, 26)) for post in posts) + max(map(len, below))
+    above = [textwrap.wrap(drawable(post.text), 26) for post in posts]
+    lines = max(map(len, above)) + max(map(len, below))
     figure, axes = new_figure(columns * 1.9, rows * (2.05 + 0.15 * lines), rows, columns)
     # A label, or a note, is kept away from the text below it.
     figure.get_layout_engine().set(h_pad=0.16 if notes else 0.08)  # type: ignore[call-arg]
     for axis in np.ravel(axes):
         axis.axis("off")
-    for axis, post, note in zip(np.ravel(axes), posts, below):
+    for axis, post, text, note in zip(np.ravel(axes), posts, above, below):
         axis.imshow(np.asarray(post.image))
-        axis.set_title("\n".join(textwrap.wrap(post.text, 26)), fontsize=8)
+        axis.set_title("\n".join(text), fontsize=8)
         name = classes[post.label]
         axis.text(0.5, -0.04, name, transform=axis.transAxes, ha="center", va="top", fontsize=9, fontweight="bold",
                   color=LABEL_COLOURS[name])

@@ -18,8 +18,6 @@ import numpy as np
 from .calls import UnsafePickle
 from .opcodes import Machine
 
-__all__ = ["UnsafePickle", "read_pickle"]
-
 _DEEPEST = 100  # containers within containers
 _SPARE = 64 * 2**20  # weight that even a small file may unfold to
 _TORCH = 0x1950A86A20F9469CFC6C  # what files of old versions of torch begin with

@@ -1,6 +1,6 @@
 """What people post: short texts on a dozen subjects, each with the mood that its writer was in.
 
-All of it is made up here, names and all. In a line of `_LINES` the first sign says what the sentence is:
+All of it is made up here, names and all. In a line of `_LINES` the first sign says what the sentence is::
 
     +  glad, and says so        >  glad, and tells what happened
     -  cross, and says so       <  cross, and tells what happened

@@ -1,0 +1,298 @@
+"""The checks of notebook 12: one label of many votes, kappa, two accuracies of the same numbers, a paired gain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import combinations_with_replacement
+from typing import Any
+
+import numpy as np
+
+from .checks import exercise
+from .compare import Refused, compare, kind_of, numbers
+
+MOODS = ("negative", "neutral", "positive")
+DROPPED = "dropped"
+
+
+@exercise("12.1")
+def merged_label(answer: Any, rng: np.random.Generator) -> str:
+    """(three votes on the text, three on the picture) → the label of the post, or "dropped"."""
+    def sides(text: str, picture: str, opposed: Callable = lambda text, picture: DROPPED,
+              neutral: Callable = lambda text, picture: picture if text == "neutral" else text) -> str:
+        if text == picture or DROPPED in (text, picture):
+            return text if text == picture else DROPPED
+        return neutral(text, picture) if "neutral" in (text, picture) else opposed(text, picture)
+
+    def rule(one: Callable = lambda votes: DROPPED, need: int = 2, two: Callable = sides, **options) -> Callable:
+        """A function that makes one mistake: where a side has no majority, or where the two sides differ."""
+        def function(text_votes, picture_votes):
+            return two(_most(text_votes, one, need), _most(picture_votes, one, need), **options)
+        return function
+
+    def pooled(text_votes, picture_votes):
+        (label, votes), *others = Counter([*text_votes, *picture_votes]).most_common()
+        return DROPPED if others and others[0][1] == votes else label
+
+    def one_by_one(text_votes, picture_votes):
+        return _most([sides(*votes) for votes in zip(text_votes, picture_votes)], lambda votes: DROPPED)
+
+    def other_side(text, picture):
+        return picture if text == DROPPED else text if picture == DROPPED else sides(text, picture)
+
+    every = [list(votes) for votes in combinations_with_replacement(MOODS, 3)]
+    cases = [(rng.permutation(text).tolist(), rng.permutation(picture).tolist()) for text in every for picture in every]
+    _refuse_other_words(answer, cases)
+    compare(answer, rule(), cases, {
+        "All six votes go into one pot. Each side is settled by itself first: votes on the text say nothing of the "
+        "picture.": pooled,
+        "You merge text and picture annotator by annotator, and let the results vote. Here the votes on a side come "
+        "first.": one_by_one,
+        "Where the sides differ you always drop the post. Neutral says nothing against the other side: it yields.":
+            rule(neutral=lambda text, picture: DROPPED),
+        "Where one side is neutral the post becomes neutral. It is the other way round: neutral yields.":
+            rule(neutral=lambda text, picture: "neutral"),
+        "A neutral text yields to the picture, but a neutral picture does not yield to the text.":
+            rule(neutral=lambda text, picture: picture),
+        "A neutral picture yields to the text, but a neutral text does not yield to the picture.":
+            rule(neutral=lambda text, picture: text),
+        "Positive and negative become neutral, as if the two cancelled out. Such a post has no label: it is dropped.":
+            rule(opposed=lambda text, picture: "neutral"),
+        "Where the sides are opposed the text wins. Nobody said that it may: such a post is dropped.":
+            rule(opposed=lambda text, picture: text),
+        "Where the sides are opposed the picture wins. Nobody said that it may: such a post is dropped.":
+            rule(opposed=lambda text, picture: picture),
+        "With three different votes on a side you take the first annotator's. There is no majority, so the post is "
+        "dropped.": rule(lambda votes: votes[0]),
+        "With three different votes on a side you take the one in the middle. There is no majority, so the post is "
+        "dropped.": rule(lambda votes: "neutral"),
+        "A side without a majority leaves the decision to the other side. Without a majority on both, the post is "
+        "dropped.": rule(two=other_side),
+        "You ask for three equal votes on a side. Two of three are a majority.": rule(need=3),
+        "Only the text decides: the votes on the picture change nothing.": rule(two=lambda text, picture: text),
+        "Only the picture decides: the votes on the text change nothing.": rule(two=lambda text, picture: picture),
+        "Posts that are neutral on both sides are dropped. They agree.":
+            rule(two=lambda text, picture: DROPPED if text == picture == "neutral" else sides(text, picture)),
+    })
+    return "A post with six votes has one label, or honestly none."
+
+
+def _most(votes: Sequence[str], otherwise: Callable[[Sequence[str]], str], need: int = 2) -> str:
+    """The label that has so many of the votes, else what is made of them."""
+    label, count = Counter(votes).most_common(1)[0]
+    return label if count >= need else otherwise(votes)
+
+
+def _refuse_other_words(answer: Callable, cases: Sequence[tuple]) -> None:
+    """Refuse what is no text, and words that are neither a mood nor "dropped"."""
+    for case in cases:
+        given = answer(*case)
+        if not isinstance(given, str):
+            raise Refused(f"Expected a text, one of the three labels or 'dropped'; got {kind_of(given)}.")
+        if given not in (*MOODS, DROPPED):
+            raise Refused(f"Yours gives {given[:40]!r}. Expected one of the three labels, or 'dropped'.")
+
+
+@exercise("12.2")
+def kappa(answer: Any, rng: np.random.Generator) -> str:
+    """(table (k, k) of counts, first annotator's labels down, second's across) → Cohen's kappa."""
+    def of(by: Callable = np.dot, score: Callable = lambda seen, luck: (seen - luck) / (1 - luck),
+           seen: Callable = np.trace) -> Callable:
+        """A function that makes one mistake: in what luck gives, in what was seen, or in what is made of the two."""
+        def function(table):
+            shares = table / table.sum()
+            with np.errstate(all="ignore"):
+                return float(score(seen(shares), by(shares.sum(1), shares.sum(0))))
+        return function
+
+    def near(table):
+        """Weighted by distance (Cohen 1968)."""
+        shares, k = table / table.sum(), len(table)
+        weights = 1 - np.abs(np.subtract.outer(np.arange(k), np.arange(k))) / (k - 1)
+        by_luck = (weights * np.outer(shares.sum(1), shares.sum(0))).sum()
+        return float(((weights * shares).sum() - by_luck) / (1 - by_luck))
+
+    def in_counts(table):
+        by_luck = table.sum(1) @ table.sum(0)
+        return float((np.trace(table) - by_luck) / (table.sum() - by_luck))
+
+    cases = [(_votes(rng, *case),) for case in ((3, 400, 0.5), (2, 60, 0.7), (4, 900, 0.3), (3, 999, 0.9), (3, 90, -1))]
+    compare(answer, of(), cases, {
+        "This is the share of posts on which they agree. How many of these would luck have given?":
+            of(score=lambda seen, luck: seen),
+        "Luck is taken away, and nothing is divided: two who always agree would get less than 1.":
+            of(score=lambda seen, luck: seen - luck),
+        "Luck, in your table, gives every label as often. These annotators do not: each has habits of their own.":
+            of(lambda rows, columns: 1 / len(rows)),
+        "You give both annotators the same habits, the mean of the two. That is another measure (Scott's pi); Cohen's "
+        "leaves each their own.": of(lambda rows, columns: (((rows + columns) / 2) ** 2).sum()),
+        "Luck is computed from the rows alone, as if the second annotator had the habits of the first.":
+            of(lambda rows, columns: rows @ rows),
+        "Luck is computed from the columns alone, as if the first annotator had the habits of the second.":
+            of(lambda rows, columns: columns @ columns),
+        "What is above luck is divided by luck. Divide by the most that there could be above luck.":
+            of(score=lambda seen, luck: (seen - luck) / luck),
+        "You divide by the share of posts on which they differ. Divide by the most that there could be above luck.":
+            of(score=lambda seen, luck: (seen - luck) / (1 - seen)),
+        "This is 0 where they agree and 1 where luck would have done as well: turned round.":
+            of(score=lambda seen, luck: (1 - seen) / (1 - luck)),
+        "This is what luck gives. How far above it are they?": of(score=lambda seen, luck: luck),
+        "Below 0 you cut it off. Two who agree less often than luck are worth knowing about.":
+            of(score=lambda seen, luck: max(0.0, (seen - luck) / (1 - luck))),
+        "A label beside the right one counts as partly agreed. That is the weighted kappa; here every difference is "
+        "alike.": near,
+        "Counts of rows and columns are multiplied and never divided by the number of posts: that is no number of "
+        "posts, and no share.": in_counts,
+        "Places where they differ are counted as agreement. That lies on the diagonal.":
+            of(seen=lambda shares: 1 - np.trace(shares)),
+    })
+    return "Agreement is worth what it is above luck, and luck knows the habits of both."
+
+
+def _votes(rng: np.random.Generator, k: int, n: int, agree: float) -> np.ndarray:
+    """Counts of two annotators with different habits; below 0 they avoid agreeing."""
+    habits = rng.dirichlet(np.full(k, 6.0), 2) * 0.7 + 0.3 * rng.permutation(np.linspace(0.1, 1, k) / np.linspace(
+        0.1, 1, k).sum())
+    first = rng.choice(k, n, p=habits[0] / habits[0].sum())
+    second = rng.choice(k, n, p=habits[1] / habits[1].sum())
+    second = np.where(rng.random(n) < agree, first, second)
+    if agree < 0:
+        second = np.where(second == first, (first + 1) % k, second)
+        second[:3] = first[:3]
+    return np.bincount(first * k + second, minlength=k * k).reshape(k, k)
+
+
+@exercise("12.3")
+def two_accuracies(answer: Any, rng: np.random.Generator) -> str:
+    """(values (n,), labels (n,)), sentiment as numbers → (has-0, non-0), two accuracies of two classes."""
+    def has0(values, labels):
+        return (values >= 0) == (labels >= 0)
+
+    def non0(values, labels):
+        return ((values > 0) == (labels > 0))[labels != 0]
+
+    def both(first: Callable = has0, second: Callable = non0, mean: Callable = lambda right, n: np.mean(right),
+             order: Callable = lambda pair: pair) -> Callable:
+        """A function that makes one mistake: in the first accuracy, the second, or what is made of the two."""
+        return lambda values, labels: order((float(mean(first(values, labels), len(labels))),
+                                             float(mean(second(values, labels), len(labels)))))
+
+    cases = [_sentiments(rng, n) for n in (60, 90, 200, 45)]
+    for case in cases:
+        found = numbers(answer(*case))
+        if found is None or found.shape != (2,):
+            raise Refused(f"Expected two numbers, has-0 and non-0; got {kind_of(answer(*case))}.")
+    compare(answer, both(), cases, {
+        "The two are exchanged: has-0 comes first.": both(order=lambda pair: pair[::-1]),
+        "In has-0 a neutral label counts as negative, and in the answers zero does too. It counts as not negative.":
+            both(lambda values, labels: (values > 0) == (labels > 0)),
+        "In has-0 an answer of exactly 0 is taken for negative. Zero is not negative there, for labels and answers "
+        "alike.": both(lambda values, labels: (values > 0) == (labels >= 0)),
+        "In has-0 a neutral label is taken for negative, while an answer of 0 is not. Both go the same way there.":
+            both(lambda values, labels: (values >= 0) == (labels > 0)),
+        "Has-0 leaves out neutral posts. Its name says that they are in.":
+            both(lambda values, labels: has0(values, labels)[labels != 0]),
+        "In has-0 the signs have to be the same, so a neutral post is right only with an answer of exactly 0. It asks "
+        "whether both are negative, or neither.": both(lambda values, labels: np.sign(values) == np.sign(labels)),
+        "In has-0 every neutral post is right, whatever the answer. An answer below 0 to it is wrong.":
+            both(lambda values, labels: values * labels >= 0),
+        "Non-0 keeps the neutral posts. They are neither positive nor negative, and leave.":
+            both(second=lambda values, labels: (values > 0) == (labels > 0)),
+        "Non-0 leaves out posts whose answer is 0. The label decides who leaves: else a model chooses its own test.":
+            both(second=lambda values, labels: ((values > 0) == (labels > 0))[values != 0]),
+        "Non-0 leaves out posts whose label or answer is 0. The label alone decides who leaves.":
+            both(second=lambda values, labels: ((values > 0) == (labels > 0))[(labels != 0) & (values != 0)]),
+        "In non-0 an answer of exactly 0 passes for positive. There it is asked whether a number is above 0.":
+            both(second=lambda values, labels: ((values >= 0) == (labels >= 0))[labels != 0]),
+        "Non-0 leaves out every label that would be rounded to 0. Only those that are 0 leave.":
+            both(second=lambda values, labels: ((values > 0) == (labels > 0))[np.abs(labels) >= 0.5]),
+        "In non-0 you divide by all posts, those too that were left out.":
+            both(second=lambda values, labels: ((values > 0) == (labels > 0)) & (labels != 0)),
+        "These are counts of right answers. An accuracy is a share.": both(mean=lambda right, n: np.sum(right)),
+        "These are percentages. An accuracy is a share, between 0 and 1.":
+            both(mean=lambda right, n: 100 * np.mean(right)),
+        "These are shares of wrong answers.": both(mean=lambda right, n: 1 - np.mean(right)),
+    })
+    return "The same answers, two accuracies: whoever compares figures asks first which of the two they are."
+
+
+def _sentiments(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a model says and labels in thirds, as the mean of three people gives them; some of either are exactly 0."""
+    labels = (rng.normal(0.3, 1.3, n).clip(-3, 3) * 3).round() / 3
+    labels[rng.permutation(n)[:n // 4]] = 0.0
+    values = (0.5 * labels + rng.normal(0, 0.7, n)).round(2)
+    values[rng.permutation(n)[:n // 8]] = 0.0
+    values[np.flatnonzero(labels == 0)[:4]] = (0.0, 0.4, -0.4, -0.3)
+    values[np.flatnonzero(labels > 0)[0]], values[np.flatnonzero(labels < 0)[:2]] = 0.0, (0.0, 0.3)
+    return values, labels
+
+
+@exercise("12.4")
+def paired_gain(answer: Any, rng: np.random.Generator) -> str:
+    """(right_a (n,), right_b (n,)) of 1 and 0 on the same posts → (difference, its paired error, its unpaired one)."""
+    def error(values, ddof=1, root=np.sqrt):
+        return np.std(values, ddof=ddof) / root(len(values))
+
+    def apart(a, b, **options):
+        return np.hypot(error(a, **options), error(b, **options))
+
+    def gain(difference: Callable = lambda a, b: np.mean(a - b), paired: Callable = lambda a, b: error(a - b),
+             unpaired: Callable = apart, order: Callable = lambda three: three) -> Callable:
+        """A function that makes one mistake: in the difference, in one of its errors, or in what becomes of them."""
+        return lambda a, b: order(tuple(float(part(a, b)) for part in (difference, paired, unpaired)))
+
+    def deviation(values):
+        return error(values, root=lambda n: 1)
+
+    cases = [_answers(rng, *case) for case in ((40, 0.8, False), (36, 0.6, True), (60, 0.9, False), (30, 0.7, True))]
+    for case in cases:
+        found = numbers(answer(*case))
+        if found is None or found.shape != (3,):
+            raise Refused(f"Expected three numbers: the difference, its paired error and its unpaired one; got "
+                          f"{kind_of(answer(*case))}.")
+    compare(answer, gain(), cases, {
+        "The difference is turned round: asked for is by how much a is better than b.":
+            gain(lambda a, b: np.mean(b - a)),
+        "Whoever is better, your difference is positive. Its sign says who.": gain(lambda a, b: abs(np.mean(a - b))),
+        "The difference is the share of posts on which they are not alike. Who gained by them?":
+            gain(lambda a, b: np.mean(a != b)),
+        "The difference is summed over posts. A mean was asked for.": gain(lambda a, b: np.sum(a - b)),
+        "The two errors are exchanged: the paired one comes first.":
+            gain(order=lambda three: (three[0], three[2], three[1])),
+        "The paired error is the unpaired one once more. It is made of one column: the difference on each post.":
+            gain(paired=apart),
+        "The unpaired error is the paired one once more. It knows how either model varies, and not that the posts are "
+        "the same.": gain(unpaired=lambda a, b: error(a - b)),
+        "You divide by n under the spread, as NumPy does unless it is told otherwise. The task says n - 1.":
+            gain(paired=lambda a, b: error(a - b, 0), unpaired=lambda a, b: apart(a, b, ddof=0)),
+        "The errors are spreads of single posts. A mean of many varies less: by the root of how many.":
+            gain(paired=lambda a, b: deviation(a - b), unpaired=lambda a, b: np.hypot(deviation(a), deviation(b))),
+        "The paired error is the spread of single posts. A mean of many varies less: by the root of how many.":
+            gain(paired=lambda a, b: deviation(a - b)),
+        "The spread is divided by the number of posts. A mean varies less by the root of it only.":
+            gain(paired=lambda a, b: error(a - b, root=lambda n: n),
+                 unpaired=lambda a, b: apart(a, b, root=lambda n: n)),
+        "These are variances. An error has the unit of the difference: take the root.":
+            gain(paired=lambda a, b: error(a - b) ** 2, unpaired=lambda a, b: apart(a, b) ** 2),
+        "The two errors of the unpaired case are added. Independent errors are added as squares.":
+            gain(unpaired=lambda a, b: error(a) + error(b)),
+        "The unpaired error is the mean of the two errors. A difference of two things varies more than either.":
+            gain(unpaired=lambda a, b: (error(a) + error(b)) / 2),
+        "For the paired error the signs are lost: losses count as gains. Then it says how much the posts differ, not "
+        "the models.": gain(paired=lambda a, b: error(np.abs(a - b))),
+        "The paired error is that of the posts on which the two differ, alone. The others are posts too, with a "
+        "difference of 0.": gain(paired=lambda a, b: error((a - b)[a != b])),
+    })
+    saved = np.mean([apart(*case) / error(case[0] - case[1]) for case in cases])
+    return (f"On these posts the unpaired error is {saved:.1f} times as wide: both models stumble over the same posts, "
+            "and a difference does not care.")
+
+
+def _answers(rng: np.random.Generator, n: int, shared: float, swapped: bool) -> tuple[np.ndarray, np.ndarray]:
+    """What two models had right: most posts are easy or hard for both. The first is the better one, unless swapped."""
+    hard = rng.random(n) < 0.4
+    right = [np.where(rng.random(n) < shared, ~hard, rng.random(n) < 0.5).astype(float) for _ in range(2)]
+    better, worse = sorted(right, key=np.mean, reverse=True)
+    worse[np.flatnonzero(better * worse)[:2]] = 0.0
+    return (worse, better) if swapped else (better, worse)

@@ -7,14 +7,19 @@ import math
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from ..fusion.table import FUSIONS
 from ..learning.comparison import WORLDS, compare_fusions
 from ..learning.device import best_device
 from ..learning.honesty import honesty_board
+from ..learning.zero_shot import PROMPTS, zero_shot
 from ..posts.post import LABELS, SIDES
 from . import words
-from .common import REAL, named_source, pair_of
-from .sources import features_of, model_for, pair_name, sets_of
+from .common import REAL, log, named_source, pair_of
+from .sources import Sets, features_of, model_for, pair_name, sets_of
+
+ZERO_SHOT = "CLIP, zero-shot"  # its name on the board
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -38,9 +43,21 @@ def _real(arguments: argparse.Namespace) -> dict[str, Any]:
     reads = any(FUSIONS[name].sequences for name in arguments.fusions or FUSIONS)
     model = model_for(arguments, sets, "attention" if reads else "concat").to(best_device())
     report = honesty_board(model, features_of(model, sets), arguments.fusions, seeds=arguments.seeds,
-                           convention=arguments.convention)
+                           convention=arguments.convention, others=_without_learning(arguments.pair, sets))
     return {"data": kind or "table", "pair": pair_name(model),
             "size": model.size, **report, **sets.about, "remarks": sets.remarks}
+
+
+def _without_learning(pair: str, sets: Sets) -> dict[str, Tensor]:
+    """What CLIP says of the test pictures by words alone, where it is an encoder and the classes are moods."""
+    if "clip" not in pair.split("+") or not set(sets.classes or ["-"]) <= set(PROMPTS):
+        return {}
+    posts: Any = sets.parts["test"]
+    if getattr(posts, "missing", {}).get("image"):
+        log(f"{ZERO_SHOT} is left out of the board: {posts.missing['image']} test posts have no picture.")
+        return {}
+    return {ZERO_SHOT: zero_shot((posts[i].image for i in range(len(posts))),
+                                 {name: PROMPTS[name] for name in sets.classes or ()}, device=best_device())}
 
 
 def said(report: dict[str, Any]) -> str:

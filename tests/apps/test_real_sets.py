@@ -5,10 +5,16 @@ import shutil
 
 import pytest
 import real_files
+import torch
+from PIL import Image
 
+from mmsa_utils.apps import compare
 from mmsa_utils.apps.cli import main
 from mmsa_utils.apps.common import REAL, named_source
+from mmsa_utils.apps.sources import Sets
 from mmsa_utils.learning import comparison, own_correction
+from mmsa_utils.learning.zero_shot import PROMPTS
+from mmsa_utils.posts.post import LABELS, Post
 from mmsa_utils.posts.real.miniature import write_miniature
 
 
@@ -80,6 +86,24 @@ def test_the_honesty_board_of_mvsa(mvsa, capsys):
     for words in ("always the commonest class", "words counted (TF-IDF), a linear model", "picture alone",
                   "better than words counted by", "paired, post by post"):
         assert words in said
+
+
+def test_clip_stands_on_the_board_by_words_alone_where_it_is_an_encoder(monkeypatch):
+    """Its weights are not here: what counts is whom it is asked about, and with which sentences."""
+    posts = [Post(f"text {i}", Image.new("RGB", (8, 8), (i, 0, 0)), i % 2) for i in range(3)]
+    asked = {}
+
+    def heard(images, prompts, device):
+        asked.update(prompts=prompts, colours=[image.getpixel((0, 0))[0] for image in images])
+        return torch.eye(3)
+
+    monkeypatch.setattr(compare, "zero_shot", heard)
+    sets = Sets({"test": posts}, LABELS, [], {})
+    assert torch.equal(compare._without_learning("clip+clip", sets)[compare.ZERO_SHOT], torch.eye(3))
+    assert asked == {"prompts": PROMPTS, "colours": [0, 1, 2]}
+    assert compare._without_learning("distilbert+vit", sets) == {}
+    assert compare._without_learning("clip+clip", sets._replace(classes=("not hateful", "hateful"))) == {}
+    assert compare._without_learning("clip+clip", sets._replace(classes=None)) == {}
 
 
 def test_features_are_aligned_on_measured_in_each_convention_and_shown(mosi, tmp_path, capsys):

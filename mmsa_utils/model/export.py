@@ -64,7 +64,7 @@ def export_onnx(model: MultimodalSentimentModel, path: Path) -> None:
         raise ValueError(f"an export needs {' and '.join(missing)}, not found here: {NEEDED}")
     batch = samples(model, 2)
     shapes = {name: _dimensions(name, model) for name in batch}
-    with evaluating(model), _quiet(), torch.no_grad():
+    with evaluating(model), _quiet(), _step_by_step(), torch.no_grad():
         try:
             program = torch.export.export(_Answers(model), (), kwargs=batch, dynamic_shapes={"batch": shapes},
                                           strict=True)
@@ -121,6 +121,17 @@ def _dimensions(name: str, model: MultimodalSentimentModel) -> dict[int, Any]:
     if name in ("input_ids", "attention_mask"):
         free[1] = torch.export.Dim("tokens", min=2, max=model.encoders["text"].max_tokens)
     return free
+
+
+@contextlib.contextmanager
+def _step_by_step() -> Iterator[None]:
+    """Keep torch's transformer layers from their fast way, a single operation that ONNX does not have."""
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
 
 
 @contextlib.contextmanager

@@ -65,14 +65,14 @@ def test_the_shipped_model_leaves_torch_behind(tmp_path, capsys):
 
 
 @needs_onnx
-@pytest.mark.parametrize(("kind", "classes"), [("both", ("calm", "angry")), ("text", None),
-                                               ("image", ("a", "b", "c", "d"))])
-def test_any_classes_and_any_side(tiny_folders, tmp_path, kind, classes):
+@pytest.mark.parametrize(("kind", "classes", "fusion"), [
+    ("both", ("calm", "angry"), "bottleneck"), ("text", None, "concat"), ("image", ("a", "b", "c", "d"), "attention")])
+def test_any_classes_any_side_and_fusions_of_sequences(tiny_folders, tmp_path, kind, classes, fusion):
     import onnxruntime
 
     text, image = tiny_folders
     model = MultimodalSentimentModel(text if kind != "image" else None, image if kind != "text" else None,
-                                     classes=classes).eval()
+                                     classes=classes, fusion=fusion).eval()
     model.temperature.fill_(1.7)
     folder = exported(model, tmp_path)
     session = onnxruntime.InferenceSession(str(folder / "reader.onnx"))

@@ -64,18 +64,18 @@ def those_there(answer: Any, rng: np.random.Generator) -> str:
             heard(counts=lambda there, trust: torch.softmax(trust.double(), 0) * there),
         "This is a product of the probabilities. Asked for is their mean, weighted by trust.": product,
     })
-    answers, trust = _answers(rng, 4, 3, 3)
+    answers, trust = _answers(rng, 4, 3, 4)
     answers[1] = torch.nan
     wanted = heard()(answers, trust)
-    wanted[1] = 1 / 3
+    wanted[1] = 1 / 4  # three sides, four classes
     given = answer(answers, trust)
     expect_shape(given, wanted)
     values = numbers(given)
     if not alike(values[[0, 2, 3]], wanted[[0, 2, 3]]):
         raise Refused("One post without any side changes the answers to others in its batch.")
     if not alike(values[1], wanted[1]):
-        said = "NaN" if np.isnan(values[1]).any() else "no probabilities" if abs(values[1].sum() - 1) > 1e-3 else (
-            "an opinion")
+        total = values[1].sum()
+        said = "NaN" if np.isnan(total) else "an opinion" if alike(total, 1) else f"numbers that sum to {total:.2g}"
         raise Refused(f"Right while somebody is there. For a post without any side, yours gives {said}: what is known "
                       "of its mood?")
     return "Who is there shares the whole say, and nobody speaks for who is missing."
@@ -146,6 +146,8 @@ def pattern_shares(answer: Any, rng: np.random.Generator) -> str:
             shares(lambda k, n, share: 1 / (2 ** n - 1), lambda *_: 0),
         "You multiply for the sides that are kept, and forget that the others have to be left out.":
             shares(lambda k, n, share: (1 - share) ** k),
+        "You multiply for the kept sides only: the others have to be left out, and a post keeps one side at least.":
+            shares(lambda k, n, share: (1 - share) ** k, lambda *_: 0),
         "You multiply for the sides that are left out, and forget that the others have to be kept.":
             shares(lambda k, n, share: share ** (n - k)),
         "Choices of the same size are taken together and split evenly among too few or too many: each choice stands "
@@ -172,19 +174,19 @@ def absent_token(answer: Any, rng: np.random.Generator) -> str:
             return np.where(mask[..., None], tokens, 0), mask
         return reading
 
-    def everywhere(mask):
-        return torch.ones_like(mask[0])
-
     cases = [_lacking(rng, batch, t, width) for batch, t, width in ((6, 4, 3), (5, 3, 2), (7, 5, 4))]
     for case in cases:
         tokens, mask = _pair(answer(*case), case[0])
+        extra = mask & ~put()(*case)[1].numpy()
+        if extra.any() and np.array_equal(tokens[extra], case[0].numpy()[extra], equal_nan=True):
+            raise Refused("Your mask calls a place real where nothing was put, and nothing real was before.")
         if np.isnan(tokens[mask]).any():
             raise Refused("There is a NaN where your mask says that a token is real. What lies in the place of a "
                           "missing token may be anything, NaN too, and NaN times 0 is NaN: choose, do not multiply.")
     compare(read(answer), read(put()), cases, {message: read(mistake) for message, mistake in {
-        "The vector is there, and nobody can see it: the mask still says that the post has nothing.": put(tell=False),
-        "Every place of such a post gets the vector. So its weight hangs on how long the texts of its neighbours are; "
-        "one token is enough.": put(at=everywhere),
+        "Vector or not, nobody can see it: your mask still says that the post has nothing.": put(tell=False),
+        "Every place of such a post gets the vector. So its weight hangs on how long its neighbours are; one will do.":
+            put(at=lambda mask: torch.ones_like(mask[0])),
         "Padding gets the vector as well. It is for posts that have nothing of this side.":
             put(lambda mask: torch.ones(len(mask), dtype=torch.bool), lambda mask: ~mask),
         "Every post gets the vector in its first place, also those that have something there.":
@@ -192,6 +194,8 @@ def absent_token(answer: Any, rng: np.random.Generator) -> str:
         "It is the wrong posts: those that have the side lose their first token.": put(lambda mask: mask.any(1)),
         "A post with some padding is taken for one that has nothing. It lacks the side if none of its tokens is real.":
             put(lambda mask: ~mask.all(1)),
+        "A post that begins with padding is taken for one that has nothing. What comes after its first place?":
+            put(lambda mask: ~mask[:, 0]),
         "The vector stands in the last place. Expected: in the first.":
             put(at=lambda mask: torch.arange(mask.shape[1]) == mask.shape[1] - 1),
         "The mask says that something is there, but it is not the absent vector: whatever lay there is taken for a "
@@ -217,9 +221,10 @@ def _pair(given: Any, tokens: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lacking(rng: np.random.Generator, batch: int, t: int, width: int) -> tuple:
-    """Tokens and a mask: one post is whole, two have nothing, the others have padding; garbage where nothing is."""
+    """Tokens and a mask: one post is whole, two have nothing, the others padding, one in front; garbage elsewhere."""
     tokens = rng.normal(0, 2, (batch, t, width))
     mask = np.arange(t) < np.concatenate([[t, 0, 0], rng.integers(1, t, batch - 3)])[:, None]
+    mask[3] = mask[3, ::-1]
     places = rng.permutation(batch)
     tokens, mask = tokens[places], mask[places]
     empty = np.flatnonzero(~mask.any(1))
@@ -248,6 +253,7 @@ def mood_of_absence(answer: Any, rng: np.random.Generator) -> str:
         return missing.max() - missing.min() > 0.1
 
     cases = [(_counts(rng, n, gap),) for n, gap in ((400, 0), (900, 0.1), (5000, 0.04), (60, 0.15), (500, 0.3))]
+    cases.append((rng.permutation([[60, 40], [70, 30], [74, 26]]),))  # between the limits of two moods and of three
     for case in cases:
         given = answer(*case)
         if not isinstance(given, (tuple, list)) or len(given) != 2:
@@ -257,8 +263,10 @@ def mood_of_absence(answer: Any, rng: np.random.Generator) -> str:
         "mood rarer than another: that alone says nothing.": tested(lambda seen: np.full(seen.shape, seen.mean())),
         "You expect as many pictures in every mood. A mood with more posts has more of them anyway.":
             tested(lambda seen: np.broadcast_to(seen.mean(0), seen.shape)),
-        "You expect half of each mood's posts to lack a picture. The share of all posts that lack one is what would be "
-        "expected.": tested(lambda seen: np.broadcast_to(seen.mean(1, keepdims=True), seen.shape)),
+        "You expect half of each mood's posts to lack a picture. Of all posts, how many lack one?":
+            tested(lambda seen: np.broadcast_to(seen.mean(1, keepdims=True), seen.shape)),
+        "Rows times columns, and no more: what you expect has to sum to the number of posts.":
+            tested(lambda seen: seen.sum(1, keepdims=True) * seen.sum(0)),
         "The squares are divided by what was counted. Divide by what was expected.":
             tested(far=lambda seen, even: ((seen - even) ** 2 / seen).sum()),
         "The squares are not divided by anything: ten posts too many are much among twenty and nothing among ten "
@@ -274,8 +282,10 @@ def mood_of_absence(answer: Any, rng: np.random.Generator) -> str:
         "habit.": tested(far=lambda seen, even: ((seen - even) ** 2 / even).sum() / seen.sum()),
         "The statistic is right, and what follows is turned round: above the limit chance alone is a poor explanation.":
             tested(says=lambda found, counts: found <= LIMIT),
-        "The statistic is right, but you decide by how far the shares lie apart. With few posts chance does that too; "
-        "with many, less than that tells.": tested(says=spread),
+        "The statistic is right, but you decide by how far the shares lie apart. In few posts chance does that too.":
+            tested(says=spread),
+        "The statistic is right, and your limit lies too low. Which one does the task give for three moods?":
+            tested(says=lambda found, counts: found > 3.841),
         "The statistic is right, and you always say that absence hangs on the mood.": tested(says=lambda *_: True),
         "The statistic is right, and you never say that absence hangs on the mood.": tested(says=lambda *_: False),
     })

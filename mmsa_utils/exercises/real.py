@@ -113,9 +113,9 @@ def kappa(answer: Any, rng: np.random.Generator) -> str:
         by_luck = (weights * np.outer(shares.sum(1), shares.sum(0))).sum()
         return float(((weights * shares).sum() - by_luck) / (1 - by_luck))
 
-    def in_counts(table):
+    def in_counts(table, whole=1):
         by_luck = table.sum(1) @ table.sum(0)
-        return float((np.trace(table) - by_luck) / (table.sum() - by_luck))
+        return float((np.trace(table) - by_luck) / (whole - by_luck))
 
     cases = [(_votes(rng, *case),) for case in ((3, 400, 0.5), (2, 60, 0.7), (4, 900, 0.3), (3, 999, 0.9), (3, 90, -1))]
     compare(answer, of(), cases, {
@@ -143,7 +143,8 @@ def kappa(answer: Any, rng: np.random.Generator) -> str:
         "A label beside the right one counts as partly agreed. That is the weighted kappa; here every difference is "
         "alike.": near,
         "Counts of rows and columns are multiplied and never divided by the number of posts: that is no number of "
-        "posts, and no share.": in_counts,
+        "posts, and no share.": lambda table: in_counts(table, table.sum()),
+        "These are counts, and the formula is one of shares: divide by the number of posts first.": in_counts,
         "Places where they differ are counted as agreement. That lies on the diagonal.":
             of(seen=lambda shares: 1 - np.trace(shares)),
     })
@@ -205,13 +206,14 @@ def two_accuracies(answer: Any, rng: np.random.Generator) -> str:
             both(second=lambda values, labels: ((values > 0) == (labels > 0))[(labels != 0) & (values != 0)]),
         "In non-0 an answer of exactly 0 passes for positive. There it is asked whether a number is above 0.":
             both(second=lambda values, labels: ((values >= 0) == (labels >= 0))[labels != 0]),
+        "In non-0 the signs have to be the same, so an answer of 0 is always wrong. It is not positive, like a label "
+        "below 0.": both(second=lambda values, labels: (np.sign(values) == np.sign(labels))[labels != 0]),
         "Non-0 leaves out every label that would be rounded to 0. Only those that are 0 leave.":
             both(second=lambda values, labels: ((values > 0) == (labels > 0))[np.abs(labels) >= 0.5]),
         "In non-0 you divide by all posts, those too that were left out.":
             both(second=lambda values, labels: ((values > 0) == (labels > 0)) & (labels != 0)),
-        "These are counts of right answers. An accuracy is a share.": both(mean=lambda right, n: np.sum(right)),
-        "These are percentages. An accuracy is a share, between 0 and 1.":
-            both(mean=lambda right, n: 100 * np.mean(right)),
+        "These are counts. An accuracy is a share.": both(mean=lambda right, n: np.sum(right)),
+        "These are percentages. An accuracy is a share.": both(mean=lambda right, n: 100 * np.mean(right)),
         "These are shares of wrong answers.": both(mean=lambda right, n: 1 - np.mean(right)),
     })
     return "The same answers, two accuracies: whoever compares figures asks first which of the two they are."

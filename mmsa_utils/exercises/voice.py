@@ -45,8 +45,8 @@ def mel_filters(answer: Any, rng: np.random.Generator) -> str:
     compare(answer, filters(), cases, {
         "Your corners lie at equal steps of Hz. The ear's steps are equal in mel, so that high bands are wider.":
             filters(back=np.array, to=np.array),
-        "There are two bands too few. Every triangle has three corners, and neighbours share two of them: how many "
-        "corners do that many triangles need?": filters(extra=0),
+        "There are two bands too few. A triangle has three corners, neighbours share two: how many do all need?":
+            filters(extra=0),
         "There is one band too few. The last triangle needs a corner to its right, the first one to its left.":
             filters(extra=1),
         "Your corners are still in mel, and are held against frequencies in Hz: they have to be turned back.":
@@ -57,8 +57,10 @@ def mel_filters(answer: Any, rng: np.random.Generator) -> str:
             filters(back=lambda mel: 700 * 10 ** (mel / 2595)),
         "Your triangles have straight sides in mel: seen in Hz they are bent. The task draws them straight in Hz.":
             filters(back=np.array, scale=_to_mel),
-        "Outside of each triangle the two lines go on below 0. A filter takes nothing there, and never less.":
-            filters(cut=False),
+        "These are corners of section 3's scale. The task gives the formula of another one.":
+            filters(to=lambda top: 15 + 27 * np.log(top / 1000) / np.log(6.4),
+                    back=lambda mel: np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))),
+        "Outside of each triangle the two lines go on below 0. A filter takes nothing there.": filters(cut=False),
         "The filters are boxes: all that lies between their outer corners counts fully.": filters(shape=boxes),
         "Each triangle has its peak in the middle between its outer corners. It belongs at the middle corner, which "
         "lies further to the left.": filters(peak=lambda corners, b: (corners[b] + corners[b + 2]) / 2),
@@ -66,8 +68,8 @@ def mel_filters(answer: Any, rng: np.random.Generator) -> str:
             filters(weigh=lambda rows, c: rows * (2 / (c[2:] - c[:-2]))[:, None]),
         "Each row is made to sum to 1, so that wide filters are low. Here the peak is 1.":
             filters(weigh=lambda rows, c: rows / rows.sum(1, keepdims=True)),
-        "The two sides of a triangle are multiplied: that makes a hill. Which of the two lines counts, at each "
-        "frequency?": filters(shape=lambda up, down: np.maximum(up, 0) * np.maximum(down, 0)),
+        "The two sides of a triangle are multiplied: that makes a hill. Which of the two lines counts, and where?":
+            filters(shape=lambda up, down: np.maximum(up, 0) * np.maximum(down, 0)),
         "Rows and columns are exchanged: a row for each band.": filters(weigh=lambda rows, c: rows.T),
     })
     return "Narrow triangles where the ear is fine, wide ones where it is not: that is all that a mel spectrum adds."
@@ -91,9 +93,6 @@ def decibels(answer: Any, rng: np.random.Generator) -> str:
                 return floor(level - log(np.maximum(top(power), 0)))
         return function
 
-    def each_frame(power):
-        return power.max(1, keepdims=True)
-
     cases = [_clip(rng, length, width, step) for length, width, step in ((150, 16, 5), (200, 24, 8), (131, 12, 7))]
     compare(answer, spectrogram(), cases, {
         "The window is not used: each frame is cut off sharply at both ends, and the cut is heard at all frequencies.":
@@ -105,13 +104,12 @@ def decibels(answer: Any, rng: np.random.Generator) -> str:
         "The natural logarithm: decibels take that of base 10.": spectrogram(log=lambda p: 10 * np.log(p)),
         "These are bels, with a floor at -80 of them. A bel has ten decibels.": spectrogram(log=np.log10),
         "Every frame is held against its own loudest frequency, so that silence comes out as loud as a shout. 0 dB is "
-        "the loudest of the whole clip.": spectrogram(top=each_frame),
+        "the loudest of the whole clip.": spectrogram(top=lambda power: power.max(1, keepdims=True)),
         "Held against the average: then the loudest lies above 0 dB.": spectrogram(top=np.mean),
         "Nothing is taken as 0 dB yet: the numbers depend on how the recording was turned up.":
             spectrogram(top=lambda power: 1.0),
         "The floor is taken from the levels before the loudest is brought to 0 dB. First the one, then the other.":
-            lambda s, w, step: (lambda level: level - level.max())(
-                spectrogram(top=lambda power: 1.0)(s, w, step)),
+            lambda *case: (lambda level: level - level.max())(spectrogram(top=lambda power: 1.0)(*case)),
         "Some levels lie below the floor. What is quieter than the task's lowest level counts as that.":
             spectrogram(floor=lambda dB: dB),
         "What lies lower than -80 dB is set to 0: the quietest is now as loud as the loudest.":
@@ -188,7 +186,7 @@ def still_and_moving(answer: Any, rng: np.random.Generator) -> str:
     def clips(batch, width):
         lengths = [int(rng.integers(3, 16)) * 1280 - 1280 + int(left)  # the last ones of frames, and of tokens
                    for left in rng.choice([0, 159, 160, 640, 1119, 1120, 1279], batch, replace=False)]
-        longest = max(map(_tokens_of, lengths))
+        longest = max(map(_tokens_of, lengths)) + 1  # the longest clip has padding, too
         tokens = torch.from_numpy(rng.normal(0, 1, (batch, longest, width))).float()
         for row, length in enumerate(lengths):
             tokens[row, _tokens_of(length):] = 7
@@ -207,8 +205,10 @@ def still_and_moving(answer: Any, rng: np.random.Generator) -> str:
             summary(lambda n: max(1, (n // 160 + 1) // 8)),
         "Where the samples are a multiple of a token's, a token is missing: the first frame lies at the very "
         "beginning, so there is one more than the steps.": summary(lambda n: max(1, -(-(n // 160) // 8))),
-        "Some of your clips have a token too many: a frame every 160 samples, and no further one for what is left "
-        "over.": summary(lambda n: -(-(-(-n // 160) + 1) // 8)),
+        "Where samples end just at a token's border, the frame that begins there is missing.":
+            summary(lambda n: max(1, -(-n // 1280))),
+        "Some of your clips have a token too many: a frame every 160 samples, and none for what is left over.":
+            summary(lambda n: -(-(-(-n // 160) + 1) // 8)),
         "You divide by one less than there are tokens, as PyTorch does unless it is told otherwise. The task divides "
         "by their number.": summary(spread=lambda x: x.std(0, ddof=1)),
         "This is the variance, and its square root is still to be taken.": summary(spread=lambda x: x.var(0)),
@@ -275,8 +275,8 @@ def unheard_speakers(answer: Any, rng: np.random.Generator) -> str:
             speakers_mean,
         "Each clip gets the label of the nearest clip. The task compares with the mean of each label.":
             left_out(nearest=one_clip),
-        "From every clip the mean of its speaker is taken away first. That may help, but needs many clips of whoever "
-        "is asked about, and the task does not do it.": left_out(bring=centred),
+        "From every clip its speaker's mean is taken away first. That needs many clips of whoever is asked about.":
+            left_out(bring=centred),
         "This is the share that is wrong.": left_out(told=lambda right: 1 - right.mean()),
         "This is a count, and no share.": left_out(told=np.sum),
         "This is per cent. A share lies between 0 and 1.": left_out(told=lambda right: 100 * right.mean()),
@@ -294,6 +294,7 @@ def _voices(rng: np.random.Generator, count: int, width: int) -> tuple[np.ndarra
     place, way = rng.normal(0, 1.2, (count, width)), rng.normal(0, 0.9, (3, width))
     favoured = rng.random(len(speakers)) < 0.6
     labels = np.where(favoured, speakers % 3, rng.integers(0, 3, len(speakers)))
+    labels[np.flatnonzero(np.diff(speakers, prepend=-1))[:, None] + np.arange(3)] = np.arange(3)  # each has all three
     features = place[speakers] + way[labels] + rng.normal(0, 0.7, (len(speakers), width)) + 1.0
     order = rng.permutation(len(speakers))
     return features[order], labels[order], speakers[order]

@@ -55,6 +55,11 @@ def filtering(extra=2, to=mel, back=hertz, cut=True, peak=None, join=np.minimum,
     return answer
 
 
+def slaney(mel):
+    """Section 3's way back to Hz."""
+    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
+
+
 # --- 10.2 decibels ---
 
 
@@ -277,6 +282,7 @@ WRONG = {
         (filtering(back=lambda m: 700 * (np.exp(m / 2595) - 1)), "by another"),
         (filtering(back=lambda m: 700 * 10 ** (m / 2595)), "no corner lies at 0 Hz"),
         (filtering(back=lambda m: m, scale=mel), "straight sides in mel"), (filtering(cut=False), "go on below 0"),
+        (filtering(to=lambda f: 15 + 27 * np.log(f / 1000) / np.log(6.4), back=slaney), "section 3's scale"),
         (filtering(join=lambda up, down: ((up >= 0) & (down >= 0)) * 1.0), "boxes"),
         (filtering(peak=lambda left, right: (left + right) / 2), "further to the left"),
         (filtering(then=lambda rows, c: 2 * rows / (c[2:] - c[:-2])[:, None]), "librosa"),
@@ -309,6 +315,7 @@ WRONG = {
         (zeros_counted, "set to zero"), (summed(lambda n: max(1, n // 1280)), "Your clips are a token short"),
         (summed(lambda n: max(1, (n // 160 + 1) // 8)), "Some of your clips are a token short"),
         (summed(lambda n: max(1, math.ceil(n // 160 / 8))), "one more than the steps"),
+        (summed(lambda n: max(1, math.ceil(n / 1280))), "just at a token's border"),
         (summed(lambda n: math.ceil((math.ceil(n / 160) + 1) / 8)), "Some of your clips have a token too many"),
         (summed(spread=lambda x: x.std(0)), "one less"),
         (summed(spread=lambda x: x.var(0, unbiased=False)), "variance"),

@@ -1,7 +1,7 @@
 """Multimodal sentiment analysis, step by step: the package that the notebooks are built on.
 
-Rooms, from the ground up: `posts`, `encoders`, `fusion`, `model`, `learning`, `figures`, `exercises` and `reading`,
-`explorers` and `grading`, `apps`. A room knows those below it, never those above.
+Rooms, from the ground up: `posts`, `encoders`, `fusion`, `model`, `learning`, `figures` and `inspection`, `exercises`
+and `reading`, `explorers` and `grading`, `apps`. A room knows those below it, never those above.
 
 Each public name is imported when it is first asked for, so that `import mmsa_utils` costs next to nothing
 (PEP 562). The names, and where each lives, are in `_HOME`; editors and type checkers read `__init__.pyi`.
@@ -63,6 +63,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     "learning.metrics": (
         "accuracy", "calibration_error", "confusion", "interval", "log_loss", "macro_f1", "reliability",
         "slice_accuracy", "summary", "who_won"),
+    "inspection.inspection": ("inspect_model",),
     "reading.reader": ("Reader",),
     "explorers.guess": ("guess_explorer",),
     "explorers.posts": ("post_explorer",),

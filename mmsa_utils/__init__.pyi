@@ -30,6 +30,7 @@ from .fusion.concat import Concat as Concat
 from .fusion.concat import join as join
 from .fusion.table import FUSIONS as FUSIONS
 from .fusion.table import make_fusion as make_fusion
+from .inspection.inspection import inspect_model as inspect_model
 from .learning import metrics as metrics
 from .learning.absence import WAYS as WAYS
 from .learning.absence import best_without_picture as best_without_picture

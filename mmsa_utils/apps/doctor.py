@@ -94,7 +94,7 @@ def _import_error(package: str) -> str:
     if package in ("torch", "torchvision"):
         return ""
     try:
-        import_module({"pillow": "PIL"}.get(package, package.replace("-", "_")))
+        import_module({"pillow": "PIL", "scikit-learn": "sklearn"}.get(package, package.replace("-", "_")))
     except Exception as error:  # a broken library fails in any way
         return in_short(error)
     return ""

@@ -133,7 +133,8 @@ def test_what_makes_no_sense_is_refused(change, seeds, words):
 @pytest.mark.parametrize("numbers", [False, True])
 def test_the_correction_of_own_posts_has_its_controls(numbers, tmp_path):
     sets, model = sets_of(numbers), reader(numbers)
-    report = correct(model, sets, seeds=2, folder=tmp_path, show_progress=False)
+    sets["train"] = sets["train"][:160]
+    report = correct(model, sets, seeds=1, folder=tmp_path, show_progress=False)
     name = report["figure"]
     assert name == ("mae" if numbers else "accuracy")
     after, text, image, control = (report["after"][name], report["alone"]["text"], report["alone"]["image"],
@@ -145,11 +146,11 @@ def test_the_correction_of_own_posts_has_its_controls(numbers, tmp_path):
     if not numbers:
         assert report["before"]["mean"] == pytest.approx(1 / 3, abs=0.06)
         assert abs(control["mean"] - report["majority"]) < 0.12
-    again = correct(reader(numbers), sets, seeds=2, folder=tmp_path, show_progress=False)  # goes on from what is kept
+    again = correct(reader(numbers), sets, seeds=1, folder=tmp_path, show_progress=False)  # goes on from what is kept
     assert again["after"] == report["after"]
-    said = model.classify(model.fuse(sets["test"].batch(slice(None)))).squeeze(-1)
+    said = model.eval().classify(model.fuse(sets["test"].batch(slice(None)))).squeeze(-1)
     if numbers:
-        assert (said - sets["test"].labels).abs().mean().item() == pytest.approx(after["low"], abs=0.2)
+        assert (said - sets["test"].labels).abs().mean().item() == pytest.approx(after["mean"], abs=1e-5)
 
 
 def test_a_model_of_given_features_is_saved_and_loaded(tmp_path):

@@ -145,7 +145,7 @@ def test_the_command_says_what_it_wrote(tmp_path, capsys):
         made["train"]["audio"][0, 0] = np.inf
 
     write_mmsa(tmp_path / "mosi.pkl", change=change)
-    result = run(argparse.Namespace(file=str(tmp_path / "mosi.pkl"), out=str(tmp_path / "mosi")))
+    result = run(argparse.Namespace(file=str(tmp_path / "mosi.pkl"), place=str(tmp_path / "mosi")))
     words = said(result)
     assert "train: 8 posts" in words
     assert "audio (8, 375, 5)" in words

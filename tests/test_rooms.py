@@ -67,8 +67,8 @@ def test_modules_and_functions_stay_short():
 
 def test_every_room_says_what_it_is_about():
     rooms = sorted(path.parent.name for path in (ROOT / "mmsa_utils").glob("*/__init__.py"))
-    assert rooms == ["apps", "encoders", "exercises", "explorers", "figures", "fusion", "grading", "learning", "model",
-                     "posts", "reading"]
+    assert rooms == ["apps", "encoders", "exercises", "explorers", "figures", "fusion", "grading", "inspection",
+                     "learning", "model", "posts", "reading"]
     for room in rooms:
         tree = ast.parse((ROOT / "mmsa_utils" / room / "__init__.py").read_text(encoding="utf8"))
         assert ast.get_docstring(tree)

@@ -34,6 +34,8 @@ from mmsa_utils.explorers.gaze import gaze_explorer
 from mmsa_utils.explorers.posts import post_explorer
 from mmsa_utils.explorers.voice import voice_explorer
 from mmsa_utils.fusion.concat import Concat
+from mmsa_utils.inspection.case import case_of
+from mmsa_utils.inspection.inspection import inspect_model, looked_at
 from mmsa_utils.learning import correction, metrics
 from mmsa_utils.learning.alignment import align, head_answers
 from mmsa_utils.learning.batches import make_loader
@@ -110,6 +112,11 @@ def vectors(features: Features) -> torch.Tensor:
     return torch.cat([side.pooled for side in features.sides.values()], 1)
 
 
+def loaded() -> list[dict]:
+    """Twelve posts in batches."""
+    return list(make_loader(food(), mini(), 6))
+
+
 def untrained(side: str, name: str) -> list[float]:
     return weights(load_encoder(side, name, pretrained=False, seed=3))
 
@@ -162,6 +169,8 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
                         lambda: paired_difference(np.eye(5, dtype=bool)[0], np.eye(5, dtype=bool))["low"]],
     "learning.correction": [lambda: correction.correction_phase(seeds=1, n_train=40, n_test=20,
                                                                 show_progress=False)[0]["after"]],
+    "inspection.case": [lambda: [(found.number, found.verdict) for found in inspect_model(mini(), loaded())]],
+    "inspection.weights": [lambda: looked_at("step", case_of(mini(), loaded())).number],
     "reading.reader": [lambda: Reader(mini(), 4).read("A soup.", food()[0].image).text],
     "exercises.checks": [lambda: repr(checks.chance_band(lambda posts, classes: (0.1, 0.2)))],
     "exercises.posts": [lambda: repr(checks.peeking(lambda shared, seed: {}))],

@@ -1,0 +1,85 @@
+"""What is kept from learning: on purpose, or by accident?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from .case import Case
+from .finding import Finding, judged, not_asked
+from .inputs import Batch
+
+#: Weights that somebody froze on purpose though what is before them learns: small ones are trained beside them.
+_BESIDE = ("lora", "adapter", "prompt")
+
+
+def frozen(case: Case) -> Finding:
+    """Is a part frozen by accident? One pass forward: what is frozen should stand before what learns, never behind.
+
+    The number: frozen layers whose input comes from weights that learn, frozen layers that hold torch's own first
+    random weights, and sides whose encoder is frozen while another's learns; ill above 0. To freeze all encoders is no
+    mistake, nor to freeze all of a model. The mistake: a loop over ``parameters()`` that comes after the new head was
+    added or goes by half of the names, a projection that was frozen before it learned.
+    """
+    did = "looked which frozen layers stand behind what learns, hold random weights, or read one side alone"
+    model = case.copy()
+    if not any(p.requires_grad for p in model.parameters()):
+        return not_asked("frozen", did, "No weight of the model learns: all are frozen.")
+    if any(word in name for name, _ in model.named_parameters() for word in _BESIDE):
+        return not_asked("frozen", did, "Small weights are trained beside frozen ones (adapters): that is meant so.")
+    still = [name for name, part in model.named_modules() if (own := list(part.parameters(recurse=False)))
+             and not any(p.requires_grad for p in own)]
+    given = _inputs_of(model, case.probe)
+    behind = [name for name in still if any(x.requires_grad for x in given.get(name, ()))]
+    raw = [name for name in still if name not in behind and as_made(model.get_submodule(name))]
+    learns = _sides_that_learn(model, case, given)
+    alone = [side for side, some in learns.items() if not some] if any(learns.values()) else []
+    told = {"behind what learns": behind, "never learned": raw, "frozen, while the other side learns": alone}
+    saw = [f"{what}: {', '.join(names[:3])}" for what, names in told.items() if names]
+    return judged("frozen", did, "; ".join(saw) or f"{len(still)} frozen layers, all before what learns",
+                  len(behind) + len(raw) + len(alone), bool(saw), "If that is not meant so: set requires_grad_ before "
+                  "new layers are added, and look at it again just before the training.")
+
+
+def _inputs_of(model: nn.Module, batch: Batch) -> dict[str, list[Tensor]]:
+    """Part → the tensors that it is called with in one pass."""
+    given: dict[str, list[Tensor]] = {}
+
+    def look(name: str):
+        def hook(part: nn.Module, args: tuple, kwargs: dict) -> None:
+            given.setdefault(name, []).extend(x for x in (*args, *kwargs.values()) if isinstance(x, Tensor))
+        return hook
+
+    hooks = [part.register_forward_pre_hook(look(name), with_kwargs=True)
+             for name, part in model.named_modules() if name]
+    model(**batch)
+    for hook in hooks:
+        hook.remove()
+    return given
+
+
+def _sides_that_learn(model: nn.Module, case: Case, given: Mapping[str, list[Tensor]]) -> dict[str, bool]:
+    """Side → whether any weight learns in the parts that are called with its tensors and no other side's."""
+    probe, found = case.probe, dict[str, bool]()
+    owner = {name: side for side, names in case.sides.items() for name in names}
+    for part, tensors in given.items():
+        sides = {owner[name] for name in owner for x in tensors if x.shape == probe[name].shape
+                 and x.dtype == probe[name].dtype and torch.equal(x, probe[name])}
+        weights = list(model.get_submodule(part).parameters())
+        if len(sides) == 1 and weights:
+            side = sides.pop()
+            found[side] = found.get(side, False) or any(p.requires_grad for p in weights)
+    return found
+
+
+def as_made(part: nn.Module) -> bool:
+    """Whether a linear or convolution layer holds the weights that torch gave it: even within 1 / sqrt(inputs)."""
+    weight = getattr(part, "weight", None)
+    if not isinstance(part, (nn.Linear, nn.Conv1d, nn.Conv2d)) or not isinstance(weight, Tensor):
+        return False
+    scaled, n = weight.detach().double() * math.sqrt(weight[0].numel()), weight.numel()
+    return n >= 256 and scaled.abs().max().item() <= 1 + 1e-6 and scaled.abs().max().item() > 1 - 20 / n and abs(
+        scaled.square().mean().item() - 1 / 3) < 5 * math.sqrt(4 / 45 / n)

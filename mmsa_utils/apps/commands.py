@@ -51,6 +51,6 @@ def doctor(arguments: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "train": _module("train"), "align": _module("align"), "evaluate": _module("evaluate"),
     "report": _module("report"), "predict": _module("predict"), "compare": _module("compare"),
-    "convert": _module("convert"),
+    "convert": _module("convert"), "inspect": _module("inspect"),
     "export": _module("export"), "dashboard": dashboard, "grade": grade, "doctor": doctor,
 }  #: command → what it does

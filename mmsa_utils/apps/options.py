@@ -7,9 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import __version__
-
-#: The names in fusion.table, which imports torch: this module must be quick. A test holds them together.
-FUSIONS = ("additive", "concat", "gated", "lowrank", "tensor", "attention", "bottleneck")
+from .kinds import FUSIONS, count, fusion, fusions, seed
 
 #: What --data may name where posts with labels are wanted.
 _LABELLED = ("your own posts, CSV or JSON lines: text,image,label (and audio, for a voice); or a folder or zip with "
@@ -36,7 +34,7 @@ def parser(prog: str = "python -m mmsa_utils") -> argparse.ArgumentParser:
                                    formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--seed", type=_seed, default=0, metavar="N", help="of everything that is random (default 0)")
+    common.add_argument("--seed", type=seed, default=0, metavar="N", help="of everything that is random (default 0)")
     common.add_argument("--json", action="store_true", help="print one JSON object; logs go to standard error")
     model = argparse.ArgumentParser(add_help=False)
     model.add_argument("--model", metavar="DIR",
@@ -50,6 +48,7 @@ def parser(prog: str = "python -m mmsa_utils") -> argparse.ArgumentParser:
     _align(add, common, learning)
     _compare(add, common)
     _convert(add)
+    _inspect(add, common, model)
     _export(add, common, model)
     _dashboard(add, model)
     _grade(add)
@@ -69,7 +68,7 @@ def _learning() -> argparse.ArgumentParser:
                        help="the encoders, such as bert+resnet18, distilbert+vit (default), distilbert+vit+whisper or, "
                             "with --size full, clip+clip; each may be the folder of a Hugging Face model, or its name "
                             "at the hub")
-    words.add_argument("--fusion", metavar="NAME", default="concat", type=_fusion,
+    words.add_argument("--fusion", metavar="NAME", default="concat", type=fusion,
                        help=f"how the sides meet: {', '.join(FUSIONS)} (default concat)")
     words.add_argument("--modality-dropout", type=float, metavar="SHARE", default=0.0,
                        help="leave each side out of so many posts, so that the model learns to do without "
@@ -138,7 +137,7 @@ def _compare(add: Add, common: argparse.ArgumentParser) -> None:
     compare.add_argument("--data", metavar="WORLD", default="food",
                          help="food, places or spoken: generated posts, of one dish, of a table with four, or with a "
                               f"voice (default food); or {_LABELLED}")
-    compare.add_argument("--fusions", metavar="NAMES", type=_fusions,
+    compare.add_argument("--fusions", metavar="NAMES", type=fusions,
                          help=f"with commas between them (default: {','.join(FUSIONS)})")
     compare.add_argument("--pair", metavar="TEXT+IMAGE[+VOICE]",
                          help="the encoders, kept frozen (default distilbert+vit, and +whisper for spoken posts)")
@@ -161,6 +160,18 @@ def _convert(add: Add) -> None:
     convert.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def _inspect(add: Add, common: argparse.ArgumentParser, model: argparse.ArgumentParser) -> None:
+    inspect = add("inspect", parents=[common, model],
+                  help="look a model over: what is planted, forgotten or left on in it, a check at a time", examples="""
+        inspect
+        inspect --model my_model --data labelled.csv""")
+    inspect.add_argument("--data", metavar="FILE", help=f"{_LABELLED} (default: generated ones)")
+    inspect.add_argument("--split", choices=("validation", "test", "unseen"), default="test",
+                         help="of generated posts, or of a known set (default test)")
+    inspect.add_argument("--posts", type=count, metavar="N", default=64, help="how many to try it with (default 64)")
+    _table_options(inspect)
+
+
 def _measured(command: argparse.ArgumentParser) -> None:
     """The options of what measures a model."""
     command.add_argument("--data", metavar="FILE", help="your own posts with labels, or a known set of real ones, as "
@@ -168,7 +179,7 @@ def _measured(command: argparse.ArgumentParser) -> None:
     command.add_argument("--split", choices=("validation", "test", "unseen"), default="test",
                          help="of generated posts, or of a known set (default test)")
     command.add_argument("--posts", type=int, metavar="N", default=2000, help="generated posts (default 2000)")
-    command.add_argument("--mistakes", type=_count, default=5, metavar="N", help="how many to show (default 5)")
+    command.add_argument("--mistakes", type=count, default=5, metavar="N", help="how many to show (default 5)")
     _table_options(command)
 
 
@@ -208,7 +219,7 @@ def _predict(add: Add, common: argparse.ArgumentParser, model: argparse.Argument
                                                      "zip with such a table and its files")
     many.add_argument("--out", metavar="FILE", dest="answers",
                       help="where their answers go, .csv or .jsonl: a row for each post, with its number in the table")
-    many.add_argument("--workers", type=_count, default=0, metavar="N",
+    many.add_argument("--workers", type=count, default=0, metavar="N",
                       help="processes that open pictures ahead; worth it for photographs (default 0)")
     _table_options(many, labelled=False)
 
@@ -269,28 +280,3 @@ def check(arguments: argparse.Namespace) -> str:
     if table[0] is None and (arguments.skip_faulty or arguments.workers or arguments.anywhere):
         return "--skip-faulty, --workers and --anywhere are for a table: give them with --data"
     return ""
-
-
-def _fusion(word: str) -> str:
-    if word not in FUSIONS:
-        raise argparse.ArgumentTypeError(f"no fusion is called {word!r}: expected one of {', '.join(FUSIONS)}")
-    return word
-
-
-def _fusions(words: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(_fusion(word.strip()) for word in words.split(",")))
-    return names
-
-
-def _count(word: str) -> int:
-    count = int(word)
-    if count < 0:
-        raise argparse.ArgumentTypeError(f"{count} are too few: expected a whole number from 0 on")
-    return count
-
-
-def _seed(word: str) -> int:
-    seed = int(word)
-    if not 0 <= seed < 2**32:
-        raise argparse.ArgumentTypeError(f"{seed} is no seed: expected a whole number from 0 to {2**32 - 1}")
-    return seed

@@ -1,0 +1,40 @@
+"""What the words of an option may be, and what they mean: functions of a word for argparse.
+
+This module must be quick, as `options` is: it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+#: The names in fusion.table, which imports torch: this module must be quick. A test holds them together.
+FUSIONS = ("additive", "concat", "gated", "lowrank", "tensor", "attention", "bottleneck")
+
+
+def fusion(word: str) -> str:
+    """The name of a fusion."""
+    if word not in FUSIONS:
+        raise argparse.ArgumentTypeError(f"no fusion is called {word!r}: expected one of {', '.join(FUSIONS)}")
+    return word
+
+
+def fusions(words: str) -> tuple[str, ...]:
+    """Names of fusions with commas between them, each once."""
+    names = tuple(dict.fromkeys(fusion(word.strip()) for word in words.split(",")))
+    return names
+
+
+def count(word: str) -> int:
+    """A whole number from 0 on."""
+    number = int(word)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{number} are too few: expected a whole number from 0 on")
+    return number
+
+
+def seed(word: str) -> int:
+    """A whole number that a generator takes."""
+    number = int(word)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"{number} is no seed: expected a whole number from 0 to {2**32 - 1}")
+    return number

@@ -79,4 +79,5 @@ def entered(layers: nn.ModuleDict, sides: Mapping[str, Encoded]) -> dict[str, En
 
 def present(side: Encoded) -> Tensor:
     """Which posts have this side: (batch, 1), 1 or 0, to multiply with."""
-    return side.mask.any(1, keepdim=True).to(side.tokens.dtype)
+    there = side.mask if side.mask.shape[1] == 1 else side.mask.any(1, keepdim=True)
+    return there.to(side.tokens.dtype)

@@ -34,4 +34,4 @@ class TensorFusion(Fusion):
         """Side → (batch, tokens, width), averaged over tokens; → (batch, product of the sides)."""
         factors = (F.pad(torch.relu(self.says[name](normed(side.pooled))) * present(side), (0, 1), value=1.0)
                    for name, side in zip(self.widths, self.chosen(sides)))
-        return reduce(lambda one, two: (one.unsqueeze(2) @ two.unsqueeze(1)).flatten(1), factors)
+        return reduce(lambda one, two: torch.bmm(one.unsqueeze(2), two.unsqueeze(1)).flatten(1), factors)

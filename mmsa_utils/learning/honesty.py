@@ -29,10 +29,10 @@ from .assessment import plain
 from .comparison import EPOCHS, RATES, cost, raced, subsets
 from .features import Features, vectors_of
 from .losses import class_count
+from .own_correction import BATCH
 from .paired import paired_difference
 from .regression import CONVENTIONS, regression_figures, weighted_f1
 
-BATCH = 32  #: posts a step: real sets are small
 #: What words counted by TF-IDF are tried with: the inverse of how much large weights cost (scikit-learn's C).
 STRENGTHS = (1.0, 10.0)
 

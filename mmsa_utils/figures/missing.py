@@ -73,6 +73,7 @@ def missing_board(found: Mapping[str, Mapping[str, Mapping[str, float]]], ceilin
                      label="" if place else "best possible")
         said.append(f"{some}: " + ", ".join(f"{way} {values['accuracy']:.2f} (off by {values['calibration_error']:.2f})"
                                             for way, values in row.items()) + f", at most {ceilings[some]:.2f}")
+    axes[0].set_xlim(left=axes[0].get_xlim()[0] - 0.04)  # an axis at 1/3 would look like chance
     axes[1].set_xlim(left=0)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(ways) + 1, frameon=False,
                   fontsize=9)

@@ -157,7 +157,8 @@ def accuracy_bars(accuracies: Mapping[str, float], ceilings: Mapping[str, float]
         axis.text(max(accuracies[name], ceilings.get(name, 0)) + 0.012, row, label, va="center", fontsize=8)
     if chance is not None:
         axis.axvline(chance, color=GREY, ls=":")
-        axis.text(chance, -0.62, "chance", color=GREY, fontsize=8, ha="center", va="bottom")
+        axis.text(chance, 1.01, "chance", color=GREY, fontsize=8, ha="center", va="bottom",
+                  transform=axis.get_xaxis_transform())
     axis.set(xlim=(0, 1.25), xticks=np.arange(0, 1.01, 0.2), xlabel="accuracy")
     axis.invert_yaxis()
     _plain(axis)

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from .canvas import new_figure, show
-from .panels import BLUE, GREY, ORANGE
+from .panels import BLUE, GREY
 
 if TYPE_CHECKING:
     from IPython.display import Image as DisplayImage
@@ -39,7 +39,7 @@ def interval_dots(rivals: Mapping[str, Mapping[str, float]], level: tuple[str, f
         axis.plot([of["low"], of["high"]], [row, row], color=BLUE, lw=2.5, solid_capstyle="butt")
         axis.plot(of["mean"], row, "o", color=BLUE, ms=7)
         axis.annotate(f"{of['mean']:.2f}", (of["mean"], row), (0, 6), textcoords="offset points", ha="center",
-                      fontsize=8)
+                      fontsize=8, bbox={"color": "white", "pad": 0.5})
     if level is not None:
         axis.axvline(level[1], color=GREY, ls=":", label=level[0])
         axis.legend(frameon=False, fontsize=8, loc="lower left")
@@ -66,8 +66,8 @@ def choice_ranges(found: Mapping[str, Mapping[str, float]]) -> DisplayImage:
         for name, side, shift in ((low, "right", -7), (high, "left", 7)):
             axis.annotate(name, (options[name], row), (shift, 0), textcoords="offset points", ha=side, va="center",
                           fontsize=8)
-        axis.annotate(f"{points:.1f} points", ((options[low] + options[high]) / 2, row), (0, 7), color=ORANGE,
-                      textcoords="offset points", ha="center", fontsize=9, fontweight="bold")
+        axis.annotate(f"{points:.1f} points", ((options[low] + options[high]) / 2, row), (0, 7), ha="center",
+                      textcoords="offset points", fontsize=9, fontweight="bold")
         said.append(f"{choice}: {points:.1f} points, from {options[low]:.2f} ({low}) to {options[high]:.2f} ({high})")
     every = [value for options in found.values() for value in options.values()]
     room = 0.45 * (max(every) - min(every)) + 0.01  # for the names

@@ -29,7 +29,7 @@ def wave(sound: Sound, start: float, seconds: float = 0.04) -> DisplayImage:
     part = slice(int(start * sound.rate), int((start + seconds) * sound.rate))
     figure, axes = new_figure(8.4, 2.2, 1, 2)
     axes[0].plot(time, sound.samples, color=BLUE, lw=0.4)
-    axes[0].axvspan(start, start + seconds, color=ORANGE, alpha=0.8)
+    axes[0].axvspan(start, start + seconds, color=ORANGE, alpha=0.8, zorder=0)
     axes[1].plot(1000 * (time[part] - start), sound.samples[part], color=BLUE, lw=1)
     for axis, unit in zip(axes, ("seconds", "milliseconds")):
         axis.axhline(0, color=GREY, lw=0.5)

@@ -8,21 +8,18 @@ the best accuracy that any reader can reach (`FoodPosts.ceiling`).
 from __future__ import annotations
 
 import zlib
-from typing import overload
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from . import phrases, scenes
-from .noise import checked_index, checked_seed, checked_size
+from .generated import SPLITS, GeneratedPosts, check_split
 from .post import BINARY_LABELS, LABELS, Post
 from .rules import ceiling, judge, post_table
 
-SPLITS = ("train", "validation", "test", "unseen")
 PIXELS = {"mini": 64, "full": 224}  #: width and height of a drawn picture for each size of encoder
 
 
-class FoodPosts(Dataset):
+class FoodPosts(GeneratedPosts):
     """Generated posts about food, with contradictions, sarcasm and texts that talk about their picture.
 
     A post depends on `seed`, `split` and its index alone; its picture is drawn each time it is asked for
@@ -49,32 +46,16 @@ class FoodPosts(Dataset):
 
     def __init__(self, n: int = 2000, split: str = "train", *, conflict: float = 0.2, binary: bool = False,
                  label_noise: float = 0.02, two_sided: float = phrases.TWO_SIDED, seed: int = 0, pixels: int = 64):
-        if split not in SPLITS:
-            raise ValueError(f"split is {split!r}, expected one of {SPLITS}.")
-        for name, share in (("label_noise", label_noise), ("two_sided", two_sided)):
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} is {share}, expected a share between 0 and 1.")
-        self.n, self.split, self.seed, self.pixels = checked_size(n), split, checked_seed(seed), pixels
-        self.label_noise, self.two_sided = label_noise, two_sided
+        check_split(split, label_noise=label_noise, two_sided=two_sided)
+        super().__init__(n, seed, pixels)
+        self.split, self.label_noise, self.two_sided = split, label_noise, two_sided
         self.classes = BINARY_LABELS if binary else LABELS
         self.table = post_table(conflict, binary)
         self._cumulative = np.cumsum([state.share for state in self.table])
         self._dishes = scenes.UNSEEN_DISHES if split == "unseen" else scenes.TRAIN_DISHES
 
-    def __len__(self) -> int:
-        return self.n
-
-    @overload
-    def __getitem__(self, index: int) -> Post: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Post]: ...
-
-    def __getitem__(self, index: int | slice) -> Post | list[Post]:
-        """A post, counted from 0, or from the end if negative; for a slice a list of them."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(self.n)[index]]
-        index = checked_index(index, self.n)
+    def drawn(self, index: int) -> Post:
+        """The post at a place, 0 to n - 1."""
         rng = np.random.default_rng((self.seed, SPLITS.index(self.split), index))
         at = np.searchsorted(self._cumulative, rng.random() * self._cumulative[-1], side="right")
         kind, level, valence, relation, _ = self.table[at]

@@ -12,9 +12,9 @@ from torch.utils.data import Dataset
 
 from ..bars import progress
 from .archive import Member
+from .generated import checked_index
 from .labels import read_labels
 from .likeness import PICTURE_BYTES, VOICE_BYTES, picture_digest, voice_digest
-from .noise import checked_index
 from .picture_files import is_file, missing_file
 from .pictures import open_picture
 from .post import LABELS, SIDES, SUBJECTS, Post, check_text, is_blank
@@ -159,7 +159,7 @@ def load_posts(source: Any, anywhere: bool = False, show_progress: bool = False,
             raise ValueError(f"{table.name}: {error}") from None
     rows: list[Entry] = []
     faults, numbers = [], []
-    check = _Check(table, anywhere, check_pictures, complete, digest=labelled and check_pictures)
+    check = RowCheck(table, anywhere, check_pictures, complete, digest=labelled and check_pictures)
     for place, (number, row) in progress(list(enumerate(table.rows)), "check", show_progress):
         if labelled and indices[place] is None and place not in wrong:
             continue  # it is left out
@@ -184,7 +184,7 @@ def load_posts(source: Any, anywhere: bool = False, show_progress: bool = False,
                      digests={side: np.stack(found) for side, found in check.digests.items()} or None)
 
 
-class _Check:
+class RowCheck:
     """Looks at rows one after the other; each file is opened once, however many rows name it."""
 
     def __init__(self, table: Source, anywhere: bool, opens: bool, complete: bool, digest: bool):

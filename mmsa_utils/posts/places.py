@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
-from torch.utils.data import Dataset
 
 from . import scenes
-from .food import SPLITS, split_of
-from .noise import checked_index, checked_seed, checked_size
+from .food import split_of
+from .generated import SPLITS, GeneratedPosts, check_split
 from .phrases import ANYWHERE, UNSEEN_ANYWHERE
 from .post import BINARY_LABELS, Post
 
@@ -62,7 +61,7 @@ class Place(NamedTuple):
     bottom: float
 
 
-class PlacePosts(Dataset):
+class PlacePosts(GeneratedPosts):
     """Generated posts about a table with several dishes.
 
     Each dish is fresh or spoiled by the toss of a coin, wherever it stands. Of the texts, seven in ten name one dish,
@@ -90,31 +89,16 @@ class PlacePosts(Dataset):
 
     def __init__(self, n: int = 2000, split: str = "train", *, dishes: int = 4, label_noise: float = 0.02,
                  seed: int = 0, pixels: int = 64):
-        if split not in SPLITS:
-            raise ValueError(f"split is {split!r}, expected one of {SPLITS}.")
         if not 1 <= dishes <= LARGEST:
             raise ValueError(f"dishes is {dishes}, expected 1 to {LARGEST} on a table.")
-        if not 0 <= label_noise <= 1:
-            raise ValueError(f"label_noise is {label_noise}, expected a share between 0 and 1.")
-        self.n, self.split, self.seed, self.pixels = checked_size(n), split, checked_seed(seed), pixels
-        self.dishes, self.label_noise = dishes, label_noise
+        check_split(split, label_noise=label_noise)
+        super().__init__(n, seed, pixels)
+        self.split, self.dishes, self.label_noise = split, dishes, label_noise
         self._kinds = tuple(NAMED) if dishes > 1 else ("one", "none")
         self._menu = scenes.UNSEEN_DISHES if split == "unseen" else scenes.TRAIN_DISHES
 
-    def __len__(self) -> int:
-        return self.n
-
-    @overload
-    def __getitem__(self, index: int) -> Post: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Post]: ...
-
-    def __getitem__(self, index: int | slice) -> Post | list[Post]:
-        """A post, counted from 0, or from the end if negative; for a slice a list of them."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(self.n)[index]]
-        index = checked_index(index, self.n)
+    def drawn(self, index: int) -> Post:
+        """The post at a place, 0 to n - 1."""
         rng = np.random.default_rng((self.seed, SPLITS.index(self.split), index))
         shares = np.array([NAMED[kind] for kind in self._kinds])
         kind = self._kinds[rng.choice(len(shares), p=shares / shares.sum())]

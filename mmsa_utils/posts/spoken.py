@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import replace
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from . import phrases, scenes
-from .food import SPLITS, split_of
-from .noise import checked_index, checked_seed, checked_size
+from .food import split_of
+from .generated import SPLITS, GeneratedPosts, check_split
 from .post import LABELS, Post
 from .rules import MVSA, answer_table, best_additive, best_answers, rake
 from .voices import SPEAKERS, UNSEEN_SPEAKERS, Speaker, prosody_of, speak
@@ -103,7 +102,7 @@ def heard_as(tone: Any) -> dict[Any, float]:
     return {tone: 1 - SLIPS, **dict.fromkeys(SLIPPED[tone], SLIPS / len(SLIPPED[tone]))}
 
 
-class SpokenPosts(Dataset):
+class SpokenPosts(GeneratedPosts):
     """Generated posts about food that are spoken too: a text, a picture and two to three seconds of voice.
 
     A post depends on `seed`, `split` and its index alone; it is drawn and spoken each time it is asked for
@@ -126,31 +125,16 @@ class SpokenPosts(Dataset):
 
     def __init__(self, n: int = 2000, split: str = "train", *, label_noise: float = 0.02, seed: int = 0,
                  pixels: int = 64):
-        if split not in SPLITS:
-            raise ValueError(f"split is {split!r}, expected one of {SPLITS}.")
-        if not 0 <= label_noise <= 1:
-            raise ValueError(f"label_noise is {label_noise}, expected a share between 0 and 1.")
-        self.n, self.split, self.seed, self.pixels = checked_size(n), split, checked_seed(seed), pixels
-        self.label_noise = label_noise
+        check_split(split, label_noise=label_noise)
+        super().__init__(n, seed, pixels)
+        self.split, self.label_noise = split, label_noise
         self.table = spoken_table()
         self._cumulative = np.cumsum([state.share for state in self.table])
         self._dishes = scenes.UNSEEN_DISHES if split == "unseen" else scenes.TRAIN_DISHES
         self._speakers = UNSEEN_SPEAKERS if split == "unseen" else SPEAKERS
 
-    def __len__(self) -> int:
-        return self.n
-
-    @overload
-    def __getitem__(self, index: int) -> Post: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[Post]: ...
-
-    def __getitem__(self, index: int | slice) -> Post | list[Post]:
-        """A post, counted from 0, or from the end if negative; for a slice a list of them."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(self.n)[index]]
-        index = checked_index(index, self.n)
+    def drawn(self, index: int) -> Post:
+        """The post at a place, 0 to n - 1."""
         rng = np.random.default_rng((self.seed, SPLITS.index(self.split), index))
         at = np.searchsorted(self._cumulative, rng.random() * self._cumulative[-1], side="right")
         text_level, picture_level, tone = self.table[at][:3]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..noise import checked_seed
+from ..generated import checked_seed
 from ..post import LABELS
 from .drawn_memes import write_hateful_memes, write_memotion
 from .mess import again, messy, sentence, stored, tagged

@@ -22,11 +22,7 @@ from .evaluate import evaluation, posts_for
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure a model as `evaluate` does, and write what came of it as one HTML file."""
-    out = Path(arguments.page)
-    if out.is_dir():
-        raise ValueError(f"--out is the folder {out}: expected the name of a file, such as {out / 'report.html'}.")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    tempfile.TemporaryFile(dir=out.parent).close()  # before the work: an OSError where nothing can be written
+    out = place(arguments.page)
     model = load_model(arguments.model).to(best_device())
     posts = posts_for(model, arguments)
     result = evaluation(model, posts, arguments.mistakes)
@@ -38,12 +34,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             pictures[one["post"]].thumbnail((480, 480))  # photographs take some 40 MB each
         if post.voice is not None and "voice" in model.sides:
             voices[one["post"]] = post.voice
-    kind = named_source(arguments.data)[0] if arguments.data else None
-    source = (f"of {kind}, split {arguments.split}" if kind else "of a table" if arguments.data else
-              f"generated, split {arguments.split}, seed {arguments.seed}")
-    about = {"the model": model_in_words(model), "posts": f"{len(posts):,} {source}",
-             "measured": f"{datetime.date.today().isoformat()}, with mmsa-utils {__version__}"}
-    _write(out, page(result, pictures, about, voices))
+    write(out, page(result, pictures, about(model, len(posts), arguments), voices))
     return {**result, "report": str(out)}
 
 
@@ -55,6 +46,30 @@ def said(result: dict[str, Any]) -> str:
                                    f"The page is {result['report']}: open it in a browser."]))
 
 
+def place(name: str) -> Path:
+    """Where a page is to go; its folder is made, and tried, before the work.
+
+    Raises:
+        ValueError: for a folder.
+        OSError: where nothing can be written.
+    """
+    out = Path(name)
+    if out.is_dir():
+        raise ValueError(f"--out is the folder {out}: expected the name of a file, such as {out / 'report.html'}.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=out.parent).close()
+    return out
+
+
+def about(model: Any, n: int, arguments: argparse.Namespace) -> dict[str, str]:
+    """Which model a page is about, which n posts, and when it was made."""
+    kind = named_source(arguments.data)[0] if arguments.data else None
+    source = (f"of {kind}, split {arguments.split}" if kind else "of a table" if arguments.data else
+              f"generated, split {arguments.split}, seed {arguments.seed}")
+    return {"the model": model_in_words(model), "posts": f"{n:,} {source}",
+            "measured": f"{datetime.date.today().isoformat()}, with mmsa-utils {__version__}"}
+
+
 def model_in_words(model: Any) -> str:
     """Its encoders, its size and its classes, without a path."""
     encoders = " + ".join(os.path.basename(encoder.name.rstrip("/\\")) or side
@@ -63,7 +78,7 @@ def model_in_words(model: Any) -> str:
     return f"{encoders}, {model.size}; {classes}"
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
     """The whole file or none of it."""
     part = path.with_name(f".{path.name}.part")
     try:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -12,48 +11,13 @@ from PIL import Image
 
 from ..posts.post import SUBJECTS
 from ..posts.sound import Sound, wav_bytes
+from .document import document, pairs, picture, table, text, wide
 
 MOST = 2_500_000  # bytes of a page that its mistakes may take
 MOST_HEARD = 300_000  # bytes of these that are recordings
 _RATE = 8000  # Hz of a recording that is played: as on the telephone, half as large
-_SIDE = 240  # pixels of a picture, at most
 _MANY = 25  # classes, from which on a table of all their pairs is too large to look at
 _ALONE = {side: f"{name} alone" for side, name in SUBJECTS.items()}
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1a1a1a; --soft: #555; --back: #fff; --box: #f4f4f2; --line: #8a8a8a;
-  --blue: #0072b2; --warn: #b34700; }
-@media (prefers-color-scheme: dark) { :root { --ink: #ececec; --soft: #b8b8b8; --back: #161616; --box: #242424;
-  --line: #8f8f8f; --blue: #56b4e9; --warn: #ffb067; } }
-* { box-sizing: border-box }
-body { margin: 0 auto; max-width: 62rem; padding: 1rem 1rem 3rem; font: 1rem/1.5 system-ui, sans-serif;
-  color: var(--ink); background: var(--back); overflow-wrap: anywhere }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: .5rem 0 } h2 { font-size: 1.25rem; margin: 2.2rem 0 .4rem }
-h3 { font-size: 1rem; margin: 0 0 .3rem } p { margin: .3rem 0 .6rem; max-width: 46rem }
-.soft { color: var(--soft) } .note { border-left: 4px solid var(--warn); background: var(--box); padding: .5rem .8rem }
-.wide { overflow-x: auto; margin-bottom: 1.2rem } .wide svg { max-width: none }
-.wide:focus-visible { outline: 2px solid var(--blue) }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-caption { text-align: left; color: var(--soft); padding-bottom: .3rem }
-caption span { display: block; max-width: min(46rem, 100vw - 2rem) }
-th, td { padding: .25rem .9rem .25rem 0; text-align: left; font-weight: 400; vertical-align: middle }
-thead th { font-weight: 600; border-bottom: 1px solid var(--line); overflow-wrap: normal }
-tbody th { min-width: 6.5rem; max-width: 16rem; overflow-wrap: break-word }
-.range { color: var(--soft); white-space: nowrap }
-.pairs td, .pairs thead th { text-align: center; padding: .35rem .6rem; min-width: 3.4rem }
-.pairs td { border: 1px solid var(--back);
-  background: color-mix(in srgb, var(--blue) calc(var(--share) * 55%), var(--box)) }
-.pairs .right { font-weight: 700; text-decoration: underline }
-svg { display: block; max-width: 100%; height: auto } svg text { fill: currentColor; font: 12px system-ui, sans-serif }
-.posts { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem; padding: 0;
-  list-style: none }
-.posts li { background: var(--box); border-radius: 6px; padding: .8rem }
-.posts img { width: 100%; height: auto; max-height: 15rem; object-fit: contain; border-radius: 4px; display: block }
-.posts img.small { image-rendering: pixelated; max-height: 10rem }
-blockquote { margin: .5rem 0; font-style: italic }
-dl { display: grid; grid-template-columns: auto 1fr; gap: .1rem .8rem; margin: 0 }
-dd { margin: 0 } dt { color: var(--soft) }
-@media print { body { max-width: none } .posts li { break-inside: avoid } }
-"""
 
 
 def page(result: Mapping[str, Any], pictures: Mapping[int, Image.Image], about: Mapping[str, str],
@@ -67,19 +31,14 @@ def page(result: Mapping[str, Any], pictures: Mapping[int, Image.Image], about: 
         voices: place of a post → its recording, to be played, for those among the mistakes.
     """
     title = "How well a model reads posts"
-    parts = [f"<h1>{title}</h1>", _in_short(result), _pairs(about), *(f'<p class="note">{_text(said, 1000)}</p>'
+    parts = [f"<h1>{title}</h1>", _in_short(result), pairs(about), *(f'<p class="note">{text(said, 1000)}</p>'
                                                   for said in result.get("remarks", ()))]
     if "classes" in result:
         parts += [_figures(result), _by_class(result), _confusion(result), _reliability(result), _slices(result)]
     else:
         parts.append(_numbers(result))
     parts += [_mistakes(result, pictures, voices), _explained(result)]
-    return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
-            f"{'media-src data:; ' if voices else ''}style-src 'unsafe-inline'\">\n"
-            f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n" + "\n".join(parts)
-            + "\n</main>\n</body>\n</html>\n")
+    return document(title, parts, "media-src data:" if voices else "")
 
 
 def _in_short(result: Mapping[str, Any]) -> str:
@@ -90,24 +49,12 @@ def _in_short(result: Mapping[str, Any]) -> str:
         return f"<p><strong>On average it is {result['mae']:.3f} off{between}.</strong></p>"
     frequent, (low, high) = result["most_frequent"], result["intervals"]["accuracy"]
     return (f"<p><strong>It answers {_of_hundred(result['accuracy'])} of 100 posts rightly</strong> (somewhere between "
-            f"{_of_hundred(low)} and {_of_hundred(high)}). Saying {_text(frequent['class'])} every time would be right "
+            f"{_of_hundred(low)} and {_of_hundred(high)}). Saying {text(frequent['class'])} every time would be right "
             f"on {_of_hundred(frequent['accuracy'])}.</p>")
 
 
 def _of_hundred(share: float) -> str:
     return f"{100 * share:.0f}"
-
-
-def _text(value: object, longest: int = 60) -> str:
-    """A text from anywhere, in short, as harmless HTML."""
-    text = str(value)
-    text = "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in text)
-    return escape(text if len(text) <= longest else text[:longest - 1] + "…")
-
-
-def _pairs(values: Mapping[str, object], longest: int = 200) -> str:
-    return "<dl>" + "".join(f"<dt>{_text(name)}</dt><dd>{_text(value, longest)}</dd>"
-                            for name, value in values.items()) + "</dl>"
 
 
 def _figure(value: float | None, interval: Sequence[float] | None = None, digits: int = 3) -> str:
@@ -132,19 +79,6 @@ def _x(share: float) -> str:
     return f"{5 + 140 * share:.1f}"
 
 
-def _table(caption: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of pieces of HTML, the first of a row its name; it scrolls by itself where the page is narrow."""
-    head = "".join(f'<th scope="col">{name}</th>' for name in header)
-    body = "".join(f'<tr><th scope="row">{first}</th>' + "".join(f"<td>{cell}</td>" for cell in rest) + "</tr>"
-                   for first, *rest in rows)
-    return _wide(caption, f"<table><caption><span>{escape(caption)}</span></caption><thead><tr>{head}</tr></thead>"
-                          f"<tbody>{body}</tbody></table>")
-
-
-def _wide(name: str, inside: str) -> str:
-    return f'<div class="wide" role="region" tabindex="0" aria-label="{escape(name)}">{inside}</div>'
-
-
 def _figures(result: Mapping[str, Any]) -> str:
     best, frequent = result.get("ceilings", {}), result["most_frequent"]
     *some, last = [SUBJECTS[side] for side in result["alone"]] or ["the model"]
@@ -152,11 +86,11 @@ def _figures(result: Mapping[str, Any]) -> str:
              result["intervals"]["accuracy"], best.get("both", result.get("ceiling")))]
     rows += [(_ALONE.get(side, side), row["accuracy"], row["interval"], best.get(side))
              for side, row in result["alone"].items()]
-    rows.append((f"always {_text(frequent['class'])}", frequent["accuracy"], None, None))
+    rows.append((f"always {text(frequent['class'])}", frequent["accuracy"], None, None))
     shown = [(name, _figure(value, interval) + _bar(value, interval, limit), *([_figure(limit)] if best else []))
              for name, value, interval, limit in rows]
     macro = _figure(result["macro_f1"], result["intervals"]["macro_f1"])
-    return "<h2>Right answers</h2>" + _table(
+    return "<h2>Right answers</h2>" + table(
         f"Share of {result['posts']:,} posts that are answered rightly, with the 95 % interval, on a line from 0 to 1"
         + ("; the upright mark is the best possible" if best else ""), (
             "", "accuracy", *(["best possible"] if best else [])), shown) + (
@@ -165,9 +99,9 @@ def _figures(result: Mapping[str, Any]) -> str:
 
 
 def _by_class(result: Mapping[str, Any]) -> str:
-    return "<h2>By class</h2>" + _table("Every class of the model", (
+    return "<h2>By class</h2>" + table("Every class of the model", (
         "class", "posts", "answers", "precision", "recall", "F1"), [
-        (_text(name), str(row["posts"]), str(row["answers"]), *(
+        (text(name), str(row["posts"]), str(row["answers"]), *(
             _figure(row[key], row["intervals"][key], 2) for key in ("precision", "recall", "f1")))
         for name, row in result["classes"].items()])
 
@@ -176,19 +110,19 @@ def _confusion(result: Mapping[str, Any]) -> str:
     counts = result["confusion"]
     heading = "<h2>What is taken for what</h2>"
     if len(counts) > _MANY:
-        pairs = sorted(((count, truth, answer) for truth, row in counts.items() for answer, count in row.items()
-                        if count and truth != answer), key=lambda pair: (-pair[0], pair[1:]))[:_MANY]
-        return heading + _table(f"Of {len(counts)} classes, those most often confused", ("truth", "answer", "posts"), [
-            (_text(truth), _text(answer), str(count)) for count, truth, answer in pairs])
+        confused = sorted(((count, truth, answer) for truth, row in counts.items() for answer, count in row.items()
+                           if count and truth != answer), key=lambda pair: (-pair[0], pair[1:]))[:_MANY]
+        return heading + table(f"Of {len(counts)} classes, those most often confused", ("truth", "answer", "posts"), [
+            (text(truth), text(answer), str(count)) for count, truth, answer in confused])
     body = []
     for truth, row in counts.items():
         total = max(1, sum(row.values()))
         cells = "".join(f'<td style="--share:{count / total:.3f}"{" class=right" if answer == truth else ""}>'
                         f"{count}</td>" for answer, count in row.items())
-        body.append(f'<tr><th scope="row">{_text(truth)}</th>{cells}</tr>')
-    head = "".join(f'<th scope="col">{_text(name)}</th>' for name in counts)
+        body.append(f'<tr><th scope="row">{text(truth)}</th>{cells}</tr>')
+    head = "".join(f'<th scope="col">{text(name)}</th>' for name in counts)
     caption = "Truth in rows, answers in columns"
-    return heading + _wide(caption, f'<table class="pairs"><caption><span>{caption}</span></caption><thead><tr>'
+    return heading + wide(caption, f'<table class="pairs"><caption><span>{caption}</span></caption><thead><tr>'
                                     f"<td></td>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>")
 
 
@@ -214,8 +148,8 @@ def _reliability(result: Mapping[str, Any]) -> str:
 def _slices(result: Mapping[str, Any]) -> str:
     if not result["slices"]:
         return ""
-    tables = [_table(f"By {kind}", ("", "posts", "accuracy"), [
-        (_text(name), str(row["posts"]), _figure(row["accuracy"], row["interval"])
+    tables = [table(f"By {kind}", ("", "posts", "accuracy"), [
+        (text(name), str(row["posts"]), _figure(row["accuracy"], row["interval"])
          + _bar(row["accuracy"], row["interval"])) for name, row in groups.items()])
         for kind, groups in result["slices"].items()]
     return "<h2>Where it does well, and where not</h2>" + "".join(tables)
@@ -224,7 +158,7 @@ def _slices(result: Mapping[str, Any]) -> str:
 def _numbers(result: Mapping[str, Any]) -> str:
     rows = [("the model", _figure(result["mae"], result["intervals"]["mae"]), _figure(result["correlation"]))]
     rows += [(_ALONE.get(side, side), _figure(row["mae"]), "–") for side, row in result["alone"].items()]
-    return "<h2>How far off</h2>" + _table(f"{result['posts']:,} posts, with the 95 % interval",
+    return "<h2>How far off</h2>" + table(f"{result['posts']:,} posts, with the 95 % interval",
                                            ("", "mean absolute error", "correlation"), rows)
 
 
@@ -235,7 +169,7 @@ def _mistakes(result: Mapping[str, Any], pictures: Mapping[int, Image.Image], vo
         return f"{heading}<p>{none}</p>"
     items, room, quiet = [], MOST, MOST_HEARD
     for one in result["mistakes"]:
-        image = _picture(pictures[one["post"]], one["post"]) if one["post"] in pictures else ""
+        image = picture(pictures[one["post"]], one["post"]) if one["post"] in pictures else ""
         if len(image) > room:
             image = '<p class="soft">(no room for more pictures)</p>'
         player = _player(voices[one["post"]], one["post"], quiet) if one["post"] in voices else ""
@@ -246,8 +180,8 @@ def _mistakes(result: Mapping[str, Any], pictures: Mapping[int, Image.Image], vo
                  **{_ALONE.get(side, side): said for side, said in one.get("alone", {}).items()},
                  **({"relation": one["relation"]} if "relation" in one else {}),
                  **{name: one[what] for name, what in (("file", "picture"), ("recording",) * 2) if what in one}}
-        items.append(f"<li><h3>Post {one['post'] + 1}</h3>{image}<blockquote>{_text(one['text'] or '(no text)', 300)}"
-                     f"</blockquote>{player}{_pairs(facts, 80)}</li>")
+        items.append(f"<li><h3>Post {one['post'] + 1}</h3>{image}<blockquote>{text(one['text'] or '(no text)', 300)}"
+                     f"</blockquote>{player}{pairs(facts, 80)}</li>")
         room -= len(items[-1])
         if room < 0:
             items.append(f"<li>There is no room for {len(result['mistakes']) - len(items)} more.</li>")
@@ -255,20 +189,6 @@ def _mistakes(result: Mapping[str, Any], pictures: Mapping[int, Image.Image], vo
     first = ("Those that the model was surest of come first; in brackets, the probability that it gave."
              if "classes" in result else "Those that are farthest off come first.")
     return f'{heading}<p>{first}</p><ul class="posts">{"".join(items)}</ul>'
-
-
-def _picture(image: Image.Image, place: int) -> str:
-    """A small copy, within the page."""
-    small = image.copy()
-    small.thumbnail((_SIDE, _SIDE))
-    tiny, buffer = max(small.size) < _SIDE, io.BytesIO()
-    if tiny:
-        small.convert("RGB").save(buffer, "png")
-    else:
-        small.convert("RGB").save(buffer, "jpeg", quality=82)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return (f'<img src="data:image/{"png" if tiny else "jpeg"};base64,{data}"{" class=small" if tiny else ""} '
-            f'width="{small.width}" height="{small.height}" alt="The picture of post {place + 1}, above its text">')
 
 
 def _player(sound: Sound, place: int, room: int) -> str:

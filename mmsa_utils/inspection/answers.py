@@ -37,9 +37,10 @@ def _classes(case: Case) -> tuple[Tensor, Tensor] | str:
 def label_order(case: Case) -> Finding:
     """Are the classes in the order of the labels? Every renaming of the model's classes is tried against the labels.
 
-    The number: by how much the best renaming raises the accuracy; ill above `RENAMED`, if it is also a tenth better
-    than the commonest label, and by three and a half standard errors of the posts that it changes. The mistake: a table
-    of labels that was sorted otherwise when the model learned, {0, 2} against {0, 1}, a head loaded with other names.
+    The number: by how much the best renaming raises the accuracy; ill above `RENAMED`. Not asked where that is chance:
+    where the best is not a tenth better than the commonest label, or the gain is below three and a half standard errors
+    of the posts that it changes. The mistake: a table of labels that was sorted otherwise when the model learned,
+    {0, 2} against {0, 1}, a head loaded with other names.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -56,10 +57,12 @@ def label_order(case: Case) -> Finding:
         counts.diagonal()[names != torch.arange(len(names))].sum())
     number, n = gained / len(labels), len(labels)
     best, commonest = counts[true, said].sum().item() / n, counts.sum(1).max().item() / n
-    ill = number > RENAMED and best > commonest + 0.1 and gained > 3.5 * max(changed, 1) ** 0.5
-    return judged("label_order", did, f"accuracy {best - number:.3g} would be {best:.3g} if the classes stood in the "
-                  f"order {said.tolist()}", number, ill, "The model counts its classes otherwise than the labels do: "
-                  "compare model.classes (id2label) with the table that made the labels.")
+    saw = f"accuracy {best - number:.3g} would be {best:.3g} if the classes stood in the order {said.tolist()}"
+    if number > RENAMED and (best <= commonest + 0.1 or gained <= 3.5 * max(changed, 1) ** 0.5):
+        return not_asked("label_order", did, f"{saw[0].upper()}{saw[1:]}; chance alone does that where posts are few "
+                         "or nothing has been learned: give more posts.")
+    return judged("label_order", did, saw, number, RENAMED, "The model counts its classes otherwise than the labels "
+                  "do: compare model.classes (id2label) with the table that made the labels.")
 
 
 def saturation(case: Case) -> Finding:
@@ -78,7 +81,7 @@ def saturation(case: Case) -> Finding:
     right = 0.5 if case.labels is None else accuracy(probabilities, case.labels)
     number = share - right
     return judged("saturation", did, f"{share:.0%} of the answers; the largest logit is {logits.abs().max():.3g}"
-                  + (f"; {right:.0%} are right" * (case.labels is not None)), number, not number <= SATURATED,
+                  + (f"; {right:.0%} are right" * (case.labels is not None)), number, SATURATED,
                   "Such answers learn nothing more, as their gradient is 0, and say nothing of how sure they are: "
                   "normalise what goes into the head.")
 
@@ -104,7 +107,7 @@ def calibration(case: Case) -> Finding:
                                    .squeeze(1)) for _ in range(100))
     number = error - chance
     return judged("calibration", did, f"confidence is off by {error:.3g} on average; chance alone makes up to "
-                  f"{chance:.3g}", number, number > MISCALIBRATED, "Its confidence cannot be taken at its word: fit a "
+                  f"{chance:.3g}", number, MISCALIBRATED, "Its confidence cannot be taken at its word: fit a "
                   "temperature on validation posts, and stop the training earlier.")
 
 
@@ -129,7 +132,7 @@ def counted(case: Case) -> Finding:
     number = abs(case.accuracy - right.mean().item())
     like = [way for way, figure in ways.items() if abs(figure - case.accuracy) <= _SAME]
     return judged("counted", did, f"{right.mean().item():.4f} is counted, {case.accuracy:.4f} was given"
-                  + (f", which is {like[0]}" if like and number > _SAME else ""), number, number > _SAME,
+                  + (f", which is {like[0]}" if like and number > _SAME else ""), number, _SAME,
                   "Add up right answers and posts, and divide once, at the end.")
 
 
@@ -154,11 +157,13 @@ def leak(case: Case) -> Finding:
     taken = inspect.signature(model.forward).parameters
     for name in [name for name in LABELS if name in taken]:
         own = case.labels[:size_of(probe)].to(probe[next(iter(probe))].device)
-        other = own.roll(1) if own.is_floating_point() else (own + 1) % max(2, int(case.labels.max()) + 1)
+        if name in probe:  # of the kind that the model asks for
+            own = own.to(probe[name].dtype).reshape(probe[name].shape)
+        other = own.roll(1) if case.labels.is_floating_point() else (own + 1) % max(2, int(case.labels.max()) + 1)
         if moved(answer(model, {**probe, name: own}), answer(model, {**probe, name: other})) > still(case):
             told.append(f"the answers, which move with {name}")
     return judged("leak", did, f"the labels stand in {' and in '.join(told)}" if told else "no input gives them away, "
-                  "and no answer moves with them", len(told), bool(told), "The model need not read the post: keep the "
+                  "and no answer moves with them", len(told), 0, "The model need not read the post: keep the "
                   "labels for the loss, and out of all that the answer is made of.")
 
 
@@ -191,5 +196,6 @@ def repeated(case: Case) -> Finding:
     bad = [post or any(hits[side][i] for side in sides if side != "text") for i, post in enumerate(whole)]
     number = sum(bad) / n
     return judged("repeated", did, f"of {n} posts {sum(whole)} stand there whole; " + ", ".join(
-        f"{sum(hit)} by their {side}" for side, hit in hits.items()), number, number > 0,
-        "What was learned by heart counts as understood: take these posts out of one of the two, and measure again.")
+        f"{sum(hit)} by their {side}" for side, hit in hits.items()), number, 0,
+        "What was learned by heart counts as understood: take these posts out of one of the two, and measure again.",
+        post=bad.index(True) if any(bad) else None)

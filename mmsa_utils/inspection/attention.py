@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from .case import Case, answer
+from .case import Case, answer, single
 from .finding import Finding, judged, not_asked
 from .sides import NOTHING
 from .watching import Softmaxes
@@ -45,6 +45,8 @@ def attention(case: Case) -> Finding:
     whatever the scores are, so that all that is left is a linear layer.
     """
     did = "made the queries and keys of each attention at random, one at a time, and counted softmaxes over one number"
+    if single(case):
+        return not_asked("attention", did, single(case))
     model, probe, idle, count = case.copy(), case.probe, [], 0
     with Softmaxes() as softmaxes:
         before = answer(model, probe)
@@ -66,5 +68,5 @@ def attention(case: Case) -> Finding:
                          "there is no softmax.")
     return judged("attention", did, f"{len(idle)} of {count} move no answer" + f": {', '.join(idle[:3])}" * bool(idle)
                   + f"; {alone} of {len(softmaxes.shapes)} softmaxes are over a single number", max(len(idle), alone),
-                  bool(idle or alone), "An attention over a single token has nothing to choose among: give it the "
-                  "tokens, not their mean, or call it a linear layer.")
+                  0, "An attention over a single token has nothing to choose among: give it the tokens, not their "
+                  "mean, or call it a linear layer.")

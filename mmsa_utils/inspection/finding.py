@@ -18,11 +18,22 @@ class Finding(NamedTuple):
     follows: str  #: what that means, and what to do; for "not asked" what was lacking
     number: float | None  #: what was measured and held against the threshold; None if nothing was
     verdict: str  #: one of `VERDICTS`
+    limit: float | None = None  #: the threshold that the number was held against; None where there is no number
+    least: bool = False  #: whether a sound number is at least the limit; else it is at most the limit
+    post: int | None = None  #: of what is ill: the place of the post in which it shows most, if a check can tell
 
 
-def judged(check: str, did: str, saw: str, number: float, ill: bool, follows: str) -> Finding:
-    """A finding with a number; `follows` is said if it is ill."""
-    return Finding(check, did, saw, follows if ill else "Nothing to do.", number, "ill" if ill else "sound")
+def judged(check: str, did: str, saw: str, number: float, limit: float, follows: str, least: bool = False,
+           post: int | None = None) -> Finding:
+    """A finding with a number: ill if it is above the limit, or is none; `follows` is said then.
+
+    Args:
+        least: the number must be at least the limit instead.
+        post: the place of the post in which it shows most, among all that were given.
+    """
+    sound = number >= limit if least else number <= limit
+    return Finding(check, did, saw, "Nothing to do." if sound else follows, number, "sound" if sound else "ill", limit,
+                   least, None if sound else post)
 
 
 def not_asked(check: str, did: str, why: str) -> Finding:
@@ -44,16 +55,23 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: VERDICTS.index(finding.verdict))
 
 
+def against(number: float | None, limit: float | None, least: bool) -> str:
+    """A number beside its threshold, in words, such as "0.31 (at most 0.0002)"; "" where nothing was measured."""
+    return "" if number is None else f"{number:.3g}" + (
+        "" if limit is None else f" ({'at least' if least else 'at most'} {limit:g})")
+
+
 def as_text(findings: Iterable[Finding]) -> str:
     """A table, the worst first: a line for each check; what follows stands below the line of what is ill."""
     findings = worst_first(findings)
     if not findings:
         return "No check was made."
-    width = max(len(finding.check) for finding in findings)
+    figures = [against(finding.number, finding.limit, finding.least) for finding in findings]
+    width, room = max(len(finding.check) for finding in findings), max(map(len, figures))
     lines = []
-    for check, did, saw, follows, number, verdict in findings:
-        told = follows if verdict == "not asked" else saw
-        lines.append(f"{verdict:<9}  {check:<{width}}  {'' if number is None else format(number, '.3g'):>9}  {told}")
-        if verdict == "ill":
-            lines += [f"{'':<{width + 22}}  {did}", f"{'':<{width + 22}}  {follows}"]
+    for finding, figure in zip(findings, figures):
+        told = finding.follows if finding.verdict == "not asked" else finding.saw
+        lines.append(f"{finding.verdict:<9}  {finding.check:<{width}}  {figure:<{room}}  {told}")
+        if finding.verdict == "ill":
+            lines += [f"{'':<{width + room + 13}}  {text}" for text in (finding.did, finding.follows)]
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from .inputs import Batch
 
 #: Weights that somebody froze on purpose though what is before them learns: small ones are trained beside them.
 _BESIDE = ("lora", "adapter", "prompt")
+_NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
 
 def frozen(case: Case) -> Finding:
@@ -21,8 +22,9 @@ def frozen(case: Case) -> Finding:
 
     The number: frozen layers whose input comes from weights that learn, frozen layers that hold torch's own first
     random weights, and sides whose encoder is frozen while another's learns; ill above 0. To freeze all encoders is no
-    mistake, nor to freeze all of a model. The mistake: a loop over ``parameters()`` that comes after the new head was
-    added or goes by half of the names, a projection that was frozen before it learned.
+    mistake, nor to freeze all of a model; nor is a frozen network behind a few weights that learn (adapters, a bridge
+    between two networks), or a normalisation that is kept as it was. The mistake: a loop over ``parameters()`` that
+    comes after the new head was added or goes by half of the names, a projection that was frozen before it learned.
     """
     did = "looked which frozen layers stand behind what learns, hold random weights, or read one side alone"
     model = case.copy()
@@ -33,14 +35,17 @@ def frozen(case: Case) -> Finding:
     still = [name for name, part in model.named_modules() if (own := list(part.parameters(recurse=False)))
              and not any(p.requires_grad for p in own)]
     given = _inputs_of(model, case.probe)
-    behind = [name for name in still if any(x.requires_grad for x in given.get(name, ()))]
+    sizes = {learns: sum(p.numel() for p in model.parameters() if p.requires_grad is learns)
+             for learns in (True, False)}
+    behind = [name for name in still if any(x.requires_grad for x in given.get(name, ()))
+              and not isinstance(model.get_submodule(name), _NORMS)] if sizes[True] > sizes[False] else []
     raw = [name for name in still if name not in behind and as_made(model.get_submodule(name))]
     learns = _sides_that_learn(model, case, given)
     alone = [side for side, some in learns.items() if not some] if any(learns.values()) else []
     told = {"behind what learns": behind, "never learned": raw, "frozen, while the other side learns": alone}
     saw = [f"{what}: {', '.join(names[:3])}" for what, names in told.items() if names]
     return judged("frozen", did, "; ".join(saw) or f"{len(still)} frozen layers, all before what learns",
-                  len(behind) + len(raw) + len(alone), bool(saw), "If that is not meant so: set requires_grad_ before "
+                  len(behind) + len(raw) + len(alone), 0, "If that is not meant so: set requires_grad_ before "
                   "new layers are added, and look at it again just before the training.")
 
 
@@ -80,6 +85,6 @@ def as_made(part: nn.Module) -> bool:
     weight = getattr(part, "weight", None)
     if not isinstance(part, (nn.Linear, nn.Conv1d, nn.Conv2d)) or not isinstance(weight, Tensor):
         return False
-    scaled, n = weight.detach().double() * math.sqrt(weight[0].numel()), weight.numel()
+    scaled, n = weight.detach().cpu().double() * math.sqrt(weight[0].numel()), weight.numel()
     return n >= 256 and scaled.abs().max().item() <= 1 + 1e-6 and scaled.abs().max().item() > 1 - 20 / n and abs(
         scaled.square().mean().item() - 1 / 3) < 5 * math.sqrt(4 / 45 / n)

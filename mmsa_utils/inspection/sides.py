@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from .case import Case, answer, moved
+from .case import Case, anew, answer, moved
 from .finding import Finding, judged, not_asked
 from .inputs import Batch, mask_of, rows, sides_of, size_of, without_side
 from .watching import Softmaxes
@@ -19,14 +19,15 @@ NOTHING = 1e-6
 OVERWHELMED = 0.01
 #: Turned words must move an answer by more than this share of their spread; a sum in another order does not.
 ORDERLESS = 1e-4
+_AMONG = "an attention among the words"
 
 
-def swaps(case: Case) -> dict[str, tuple[float, float]]:
+def swaps(case: Case, model: nn.Module | None = None) -> dict[str, tuple[float, float]]:
     """Side → how far answers move when the posts exchange it: at most, and on average; in logits.
 
-    A side that is the same in all posts is left out.
+    A side that is the same in all posts is left out. Another `model` may stand for the case's own.
     """
-    probe, model = case.probe, case.copy()
+    probe, model = case.probe, model or case.copy()
     before, found = answer(model, probe), {}
     for side, names in case.sides.items():
         if all(bool((probe[name] == probe[name][:1]).all()) for name in names):
@@ -53,17 +54,18 @@ def ignored(case: Case) -> Finding:
     number = min(most for most, _ in found.values()) / largest
     gone = [side for side, (most, _) in found.items() if not most / largest >= NOTHING]
     return judged("ignored", did, "; ".join(f"{side}: answers moved by up to {most:.3g}"
-                                            for side, (most, _) in found.items()), number, bool(gone),
+                                            for side, (most, _) in found.items()), number, NOTHING,
                   f"No answer hangs on {' or '.join(gone)}: look at what the fusion is given, and at the slice that "
-                  "the head reads.")
+                  "the head reads.", least=True)
 
 
 def overwhelmed(case: Case) -> Finding:
     """Does one side shout the others down? The posts exchange it, each side in turn; the answers must move alike.
 
     The number: how far the weakest side moves answers on average, as a share of what the strongest does; ill below
-    `OVERWHELMED`. The mistake: numbers of different size laid side by side, such as pixels from 0 to 255 or features
-    that nobody normalised beside a sentence's vector.
+    `OVERWHELMED`. Where it is, the same is asked of the model made anew, and the larger share counts: a model may have
+    learned that one side says all there is to know, and then it did not come so. The mistake: numbers of different
+    size laid side by side, such as pixels from 0 to 255 or features that nobody normalised beside a sentence's vector.
     """
     did = "let the posts exchange one side, each in turn"
     found = {side: mean for side, (_, mean) in swaps(case).items()}
@@ -73,9 +75,15 @@ def overwhelmed(case: Case) -> Finding:
     if found[weak] == 0:
         return not_asked("overwhelmed", did, f"The side {weak} is ignored altogether: see the check 'ignored'.")
     number = found[weak] / found[strong]
-    return judged("overwhelmed", did, f"{weak} moves answers {number:.3g} times as far as {strong}", number,
-                  number < OVERWHELMED, f"The side {weak} has next to no say beside {strong}: normalise both before "
-                  "they meet, or look whether its encoder has learned anything.")
+    saw = f"{weak} moves answers {number:.3g} times as far as {strong}"
+    new = anew(case) if number < OVERWHELMED else None
+    if new is not None:
+        first = {side: mean for side, (_, mean) in swaps(case, new).items()}
+        number = max(number, first[weak] / max(first[strong], 1e-12))
+        saw += f", and {first[weak] / max(first[strong], 1e-12):.3g} times in a new model"
+    return judged("overwhelmed", did, saw, number,
+                  OVERWHELMED, f"The side {weak} has next to no say beside {strong}: normalise both before "
+                  "they meet, or look whether its encoder has learned anything.", least=True)
 
 
 def word_order(case: Case) -> Finding:
@@ -95,13 +103,13 @@ def word_order(case: Case) -> Finding:
     if torch.equal(turned, probe[ids]):
         return not_asked("word_order", did, "No text has three words that could be turned.")
     number = moved(answer(model, probe), answer(model, {**probe, ids: turned}))
-    readers = list(order_readers(model, probe, probe[ids].shape[1])) if number < ORDERLESS else []
+    readers = list(order_readers(model, probe, names)) if number < ORDERLESS else []
     if number < ORDERLESS and not readers:
         return not_asked("word_order", did, "The words' order moves nothing, and no part of the model could read it: a "
                          "bag of words.")
     return judged("word_order", did, f"answers moved by up to {number:.3g} of their spread", number,
-                  number < ORDERLESS, f"The model reads a bag of words, though {', '.join(readers[:2])} could do more: "
-                  "add positions to the words' vectors.")
+                  ORDERLESS, f"The model reads a bag of words, though {', '.join(readers[:2])} could do more: "
+                  "add positions to the words' vectors.", least=True)
 
 
 def _turned(batch: Batch, ids: str, mask: str | None) -> Tensor:
@@ -116,15 +124,28 @@ def _turned(batch: Batch, ids: str, mask: str | None) -> Tensor:
     return turned
 
 
-def order_readers(model: nn.Module, batch: Batch, length: int) -> Iterator[str]:
-    """What in a model could read the order of words: layers given a sequence of that length, and attention over it."""
-    seen: list[str] = []
+def order_readers(model: nn.Module, batch: Batch, names: Sequence[str]) -> Iterator[str]:
+    """What in a model could read the order of words: layers and attention whose sequence is shorter in a shorter text.
+
+    So a sequence is known by whatever else stands in it: a token of the model's own, the patches of a picture.
+
+    Args:
+        names: the tensors of the text; the last token of each is taken away.
+    """
+    one_less = {name: x[:, :-1] if name in names and x.dim() > 1 else x for name, x in batch.items()}
+    full, cut = _sequences(model, batch), _sequences(model, one_less)
+    for name, shapes in full.items():
+        if name in cut and any(min(a) > min(b) if name == _AMONG else a != b for a, b in zip(shapes, cut[name])):
+            yield name
+
+
+def _sequences(model: nn.Module, batch: Batch) -> dict[str, list[tuple[int, ...]]]:
+    """Each layer that could read order → the shapes that it was given; and (queries, keys) of each attention."""
+    seen: dict[str, list[tuple[int, ...]]] = {}
 
     def look(name: str):
         def hook(part: nn.Module, args: tuple, kwargs: dict, output: object) -> None:
-            tensors = [x for x in (*args, *kwargs.values()) if isinstance(x, Tensor)]
-            if any(x.dim() > 1 and length in x.shape for x in tensors):
-                seen.append(name)
+            seen.setdefault(name, []).extend(tuple(x.shape) for x in (*args, *kwargs.values()) if isinstance(x, Tensor))
         return hook
 
     kinds = (nn.RNNBase, nn.Conv1d, nn.MultiheadAttention, nn.TransformerEncoderLayer)
@@ -134,9 +155,7 @@ def order_readers(model: nn.Module, batch: Batch, length: int) -> Iterator[str]:
         answer(model, batch)
     for hook in hooks:
         hook.remove()
-    if (length, length) in softmaxes.shapes:
-        seen.append("an attention among the words")
-    yield from dict.fromkeys(seen)
+    return seen | {_AMONG: softmaxes.shapes}
 
 
 def can_lack(case: Case) -> dict[str, tuple[str, ...]]:
@@ -185,6 +204,6 @@ def missing(case: Case) -> Finding:
     number = sum(found.values())
     return judged("missing", did, "; ".join(f"without {side}: {count} answers are NaN"
                                             for side, count in found.items() if count) or
-                  f"all answers are numbers without {' or '.join(found)}", number, number > 0,
+                  f"all answers are numbers without {' or '.join(found)}", number, 0,
                   "A post without a side spoils its answer, and in training all weights: let no softmax run over "
                   "nothing, and divide by no less than 1.")

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ..learning.losses import loss_of
-from .case import Case, answer, answers_to
+from .case import Case, anew, answer, answers_to
 from .finding import Finding, judged, not_asked
 from .inputs import Batch, size_of
-from .keeping import copied
 from .weights import loss_on, targets
 
 #: A new model's loss, in units of ln(classes), above which it starts with an opinion.
@@ -20,25 +19,6 @@ OPINION = 2.0
 BY_HEART = 0.4
 _KNOWN = 0.15  # less need not be shown
 _POSTS, _STEPS, _RATES = 8, 120, (1e-3, 1e-2, 1e-4)
-
-
-def anew(case: Case) -> nn.Module | None:
-    """The model as it was before it learned, in evaluation mode: made by `make`; else by drawing all weights anew.
-
-    None if more than a tenth of the weights belong to parts that cannot do that (``reset_parameters``).
-    """
-    if case.make is not None:
-        device = next((p.device for p in case.model.parameters()), torch.device("cpu"))
-        return copied(case.make()).to(device)
-    model = case.copy()
-    new = 0
-    for part in model.modules():
-        reset = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
-        own = sum(p.numel() for p in part.parameters(recurse=False))
-        if callable(reset) and own:
-            reset()
-            new += own
-    return model if new >= 0.9 * sum(p.numel() for p in model.parameters()) else None
 
 
 def first_loss(case: Case) -> Finding:
@@ -66,7 +46,7 @@ def first_loss(case: Case) -> Finding:
         return not_asked("first_loss", did, "The model cannot be made anew from itself: give make=a function that "
                          "makes it.")
     return judged("first_loss", did, "; ".join(f"{how}, the loss is {loss:.3g} times ln(classes)"
-                                               for how, loss in losses.items()), number, number > OPINION,
+                                               for how, loss in losses.items()), number, OPINION,
                   "The model is far worse than an even guess before it has seen anything: look at the size of the "
                   "logits, and of what goes into the head.")
 
@@ -82,6 +62,9 @@ def by_heart(case: Case) -> Finding:
     did = f"let it learn up to {_POSTS} posts by heart, with any labels"
     if not any(p.requires_grad for p in case.model.parameters()):
         return not_asked("by_heart", did, "No weight of the model learns: all are frozen.")
+    if any(p.requires_grad and p.dtype == torch.float16 for p in case.model.parameters()):
+        return not_asked("by_heart", did, "Weights in float16 cannot be trained by Adam as they are, which divides by "
+                         "0 there: give the model in float32 or bfloat16.")
     batch = case.distinct(_POSTS)
     n = size_of(batch)
     if n < 4:
@@ -94,7 +77,7 @@ def by_heart(case: Case) -> Finding:
         number = min(number, learned(case.copy(), batch, labels, rate, goal=_KNOWN * even) / even)
         if number < _KNOWN:
             break
-    return judged("by_heart", did, f"{number:.3g} of an even guess's loss is left", number, not number <= BY_HEART,
+    return judged("by_heart", did, f"{number:.3g} of an even guess's loss is left", number, BY_HEART,
                   "It cannot even learn these: look for a softmax before the loss, for gradients that are cut off, and "
                   "for units that are all 0.")
 

@@ -7,7 +7,7 @@ import contextlib
 import torch
 from torch import Tensor
 
-from .case import Case, answer, moved, spread
+from .case import Case, answer, furthest, moved, spread
 from .finding import Finding, judged, not_asked
 from .inputs import Batch, longer, mask_of, rows, shorter, size_of
 
@@ -29,29 +29,32 @@ def padding(case: Case) -> Finding:
     """
     did = "put more padding behind each text or sound, and took away what a batch had of it"
     probe, model = case.probe, case.copy()
-    before, told = answer(model, probe), {}
+    before, told = answer(model, probe), dict[str, tuple[float, int]]()
     for side, names in case.sides.items():
         if not _padded(probe, names):
             continue
         found = []
         mask = mask_of(names)
-        for by in () if probe[names[0]].is_cuda else _MORE:  # on a graphics card, one place too many ends everything
+        on_cpu = probe[names[0]].device.type == "cpu"
+        for by in _MORE if on_cpu else ():  # on a graphics card, one place too many ends everything, or says nothing
             with contextlib.suppress(RuntimeError, IndexError, ValueError):
-                found.append(moved(before, answer(model, longer(probe, names, by, pad_id(case, probe, names)))))
+                after = answer(model, longer(probe, names, by, pad_id(case, probe, names)))
+                found.append((moved(before, after), furthest(before, after)))
                 break
         less = shorter(probe, names, mask) if mask is not None else None
         if less is not None:
-            found.append(moved(answer(model, rows(probe, less[0])), answer(model, less[1]), spread(before)))
+            own, after = answer(model, rows(probe, less[0])), answer(model, less[1])
+            found.append((moved(own, after, spread(before)), int(less[0][furthest(own, after)])))
         if found:
             told[side] = max(found)
     if not told:
-        return not_asked("padding", did, "No side of these posts is padded: give posts of different lengths, with "
-                         "their attention_mask.")
-    number = max(told.values())
+        return not_asked("padding", did, "No side of these posts is padded behind: give posts of different lengths, "
+                         "with their attention_mask. (Padding in front is not tried.)")
+    number, post = max(told.values())
     return judged("padding", did, "; ".join(f"{side}: answers moved by up to {much:.3g} of their spread"
-                                            for side, much in told.items()), number, number > still(case),
+                                            for side, (much, _) in told.items()), number, still(case),
                   "A post's answer hangs on how long the others of its batch are: hand the mask to every layer that "
-                  "attends, and take means over real tokens only.")
+                  "attends, and take means over real tokens only.", post=post)
 
 
 def still(case: Case) -> float:
@@ -92,10 +95,11 @@ def order(case: Case) -> Finding:
     probe, model = case.probe, case.copy()
     if size_of(probe) < 2:
         return not_asked("order", did, "There is one post alone: give at least two.")
-    number = moved(answer(model, probe), answer(model, rows(probe, _back(probe))).flip(0))
-    return judged("order", did, f"answers moved by up to {number:.3g} of their spread", number, number > still(case),
+    before, after = answer(model, probe), answer(model, rows(probe, _back(probe))).flip(0)
+    number = moved(before, after)
+    return judged("order", did, f"answers moved by up to {number:.3g} of their spread", number, still(case),
                   "The model takes the posts of a batch for a sequence: look for a layer without batch_first=True, a "
-                  "sum or a state that runs along the first axis.")
+                  "sum or a state that runs along the first axis.", post=furthest(before, after))
 
 
 def _back(batch: Batch) -> Tensor:
@@ -114,10 +118,11 @@ def company(case: Case) -> Finding:
     if half < 2:
         return not_asked("company", did, "There are fewer than four posts: give more.")
     halves = [answer(model, rows(probe, part)) for part in (slice(half), slice(half, None))]
-    number = moved(answer(case.copy(), probe), torch.cat(halves))
-    return judged("company", did, f"answers moved by up to {number:.3g} of their spread", number, number > still(case),
+    before, after = answer(case.copy(), probe), torch.cat(halves)
+    number = moved(before, after)
+    return judged("company", did, f"answers moved by up to {number:.3g} of their spread", number, still(case),
                   "A post is answered by what else is in its batch: look for batch normalisation in training mode, and "
-                  "for softmax, mean or attention over the first axis.")
+                  "for softmax, mean or attention over the first axis.", post=furthest(before, after))
 
 
 def twice(case: Case) -> Finding:
@@ -129,7 +134,7 @@ def twice(case: Case) -> Finding:
     did = "asked for the same batch twice, in evaluation mode"
     probe, model = case.probe, case.copy()
     number = moved(answer(model, probe), answer(model, probe))
-    return judged("twice", did, f"answers moved by up to {number:.3g} of their spread", number, number > TWICE,
+    return judged("twice", did, f"answers moved by up to {number:.3g} of their spread", number, TWICE,
                   "Something is drawn anew at each answer: F.dropout needs training=self.training, and noise belongs "
                   "into training alone.")
 
@@ -149,7 +154,7 @@ def left_on(case: Case) -> Finding:
     saw = [f"in training mode still: {', '.join(on[:3])}"] * bool(on) + [
         f"changed by an answer: {', '.join(changed[:3])}"] * bool(changed)
     return judged("left_on", did, "; ".join(saw) or "every part is in evaluation mode, and nothing was changed",
-                  len(on) + len(changed), bool(on or changed),
+                  len(on) + len(changed), 0,
                   "Answers hang on what was drawn, or on what was asked before: let train(mode) hand its argument to "
                   "every part, and keep parts in nn.ModuleList.")
 

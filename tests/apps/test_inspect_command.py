@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from helpers import mini
+from helpers import mini, own_table
 
 from mmsa_utils.apps.cli import main
 
@@ -19,6 +19,7 @@ def test_the_model_that_ships_is_sound_and_its_table_says_so(capsys):
     said = capsys.readouterr().out
     assert "24 posts, 23 checks: nothing is wrong that they would see" in said
     assert "\nsound      padding" in said
+    assert "The page is" not in said
 
 
 def test_a_model_that_looks_at_its_pictures_alone_is_found_out(tmp_path, capsys):
@@ -32,6 +33,24 @@ def test_a_model_that_looks_at_its_pictures_alone_is_found_out(tmp_path, capsys)
     assert "ignored" in ill
     assert "text" in ill["ignored"]["saw"]
     assert result["findings"][0]["verdict"] == "ill"  # the worst first
+
+
+def test_a_page_says_the_same_and_posts_of_the_training_are_found_and_shown(tmp_path, capsys):
+    table, out = own_table(tmp_path), tmp_path / "new" / "inspection.html"
+    result = told(capsys, "--data", table, "--train-data", table, "--posts", 6, "--out", out)
+    found = next(one for one in result["findings"] if one["check"] == "repeated")
+    assert (found["verdict"], found["number"], found["post"]) == ("ill", 1, 0)
+    assert result["page"] == str(out)
+    page = out.read_text(encoding="utf8")
+    assert all(f"<h3>{found['check']}: {found['verdict']}</h3>" in page for found in result["findings"])
+    for words in ("it shows most in post 1<", "distilbert + vit, mini", "6 of a table"):
+        assert words in page
+    assert [path.name for path in out.parent.iterdir()] == ["inspection.html"]
+
+
+def test_a_page_in_the_place_of_a_folder_is_refused_before_the_work(tmp_path, capsys):
+    assert main(["inspect", "--out", str(tmp_path)]) == 1
+    assert "expected the name of a file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("posts", "words"), [(0, "n is 0: expected at least one post"), (1, "there are 1 posts")])

@@ -1,16 +1,23 @@
-"""The page of an evaluation in a real browser: nothing runs, nothing is asked for, and it fits a telephone."""
+"""The pages of evaluation and inspection in a real browser: nothing runs, nobody is asked, they fit a telephone."""
 
 from pathlib import Path
 
 import pytest
+from helpers import food
 from pages import strangers, visit
+from test_findings import some
 from test_report import HOSTILE, photo, result
 
+from mmsa_utils.figures.findings import inspection_page
 from mmsa_utils.figures.report import page
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory) -> Path:
+@pytest.fixture(scope="module", params=["report", "inspection"])
+def report(request, tmp_path_factory) -> Path:
+    if request.param == "inspection":
+        path = tmp_path_factory.mktemp("inspection") / "inspection.html"
+        path.write_text(inspection_page(some(30 * HOSTILE), {"the model": "x" * 300}, {3: food(1)[0]}), encoding="utf8")
+        return path
     figures = result(60, ("negative", "neutral", HOSTILE), 6, texts=[HOSTILE] * 60, relations=["agree", HOSTILE] * 30)
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_text(page(figures, {one["post"]: photo() for one in figures["mistakes"]}, {"the model": "x" * 300}),

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import math
 import os
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,10 +53,11 @@ class Run:
     peak: float = 0.0  # bytes
     process: subprocess.Popen | None = None
     call_seconds: float = 0.0
+    variant: int = 0  # of the exercises
     until: float = math.inf  # when the call that is under way must be over, by time.monotonic
 
 
-def run(cells: tuple[str, ...], seconds: float, memory: float, stop: threading.Event) -> Run:
+def run(cells: tuple[str, ...], seconds: float, memory: float, stop: threading.Event, variant: int = 0) -> Run:
     """Run a notebook in a new process, in an empty folder that is removed after.
 
     Args:
@@ -62,24 +65,44 @@ def run(cells: tuple[str, ...], seconds: float, memory: float, stop: threading.E
         seconds: until it is ended.
         memory: megabytes that it and what it starts may hold.
         stop: when set, it is ended at once.
+        variant: by which answers are judged, whatever the notebook says of itself.
     """
-    state = Run(call_seconds=CALL_SHARE * seconds)
+    state = Run(call_seconds=CALL_SHARE * seconds, variant=variant)
     start = time.monotonic()
     order = {"cells": cells, "cell_seconds": CELL_SHARE * seconds, "call_seconds": state.call_seconds,
              "bytes": int(DATA_SHARE * memory * 1e6)}
+    folder = tempfile.mkdtemp(prefix="grading")
     try:
-        with tempfile.TemporaryDirectory(prefix="grading", ignore_cleanup_errors=True) as folder:
-            state.process = subprocess.Popen(
-                [*isolation(), sys.executable, "-m", f"{__package__}.child"], cwd=folder,
-                env=environment(folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                start_new_session=True)
-            talk = threading.Thread(target=converse, args=(state, order), daemon=True)
-            talk.start()
-            watch(state, talk, start + seconds, memory * 1e6, stop)
+        state.process = subprocess.Popen(
+            [*isolation(), sys.executable, "-m", f"{__package__}.child"], cwd=folder,
+            env=environment(folder), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            start_new_session=True)
+        talk = threading.Thread(target=converse, args=(state, order), daemon=True)
+        talk.start()
+        watch(state, talk, start + seconds, memory * 1e6, stop)
     except OSError as error:
         state.end = f"could not be run ({error})"
+    finally:
+        remove(folder)
     state.seconds = time.monotonic() - start
     return state
+
+
+def remove(folder: str) -> None:
+    """Remove a folder and all in it, also where folders lie thousands deep in each other: `shutil.rmtree` stops there.
+
+    What cannot be removed stays; it is in the folder for temporary files.
+    """
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    names = itertools.count()
+    with contextlib.suppress(OSError):
+        while inner := [entry.path for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]:
+            for place in inner:  # lift what lies in it, so that no path gets long
+                for entry in os.scandir(place):
+                    os.rename(entry.path, os.path.join(folder, f"{next(names)}{secrets.token_hex(8)}"))
+                os.rmdir(place)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def environment(folder: str) -> dict[str, str]:
@@ -152,7 +175,7 @@ def judge(state: Run, name: Any, function: Any, content: Any) -> Verdict:
         answer = wire.decode(content)
     for _ in range(2):  # an experiment that is right may be unlucky with its random inputs once
         # A seed that nobody can know: outputs learned by heart do not pass.
-        verdict = check(answer, seed=secrets.randbelow(2**32))
+        verdict = check(answer, seed=secrets.randbelow(2**32), variant=state.variant)
         if verdict.status != "wrong" or "TooSlow" in verdict.message:
             break
     state.verdicts[check.number] = verdict

@@ -21,8 +21,8 @@ from mmsa_utils.__main__ import main
 from mmsa_utils.exercises.compare import kind_of
 from mmsa_utils.exercises.table import EXERCISES
 from mmsa_utils.grading import grade as grading
+from mmsa_utils.grading import hand_ins, wire
 from mmsa_utils.grading import run as grading_run
-from mmsa_utils.grading import wire
 
 ROOT = Path(__file__).resolve().parents[2]
 # The first exercise of notebook 01, whose checks need no torch: a child that has none starts in half a second.
@@ -160,7 +160,7 @@ def test_a_notebook_behaves_as_in_jupyter(graded):
     ("# My notebook", "03_pictures.ipynb", "03"), ("# My notebook", "mine.ipynb", ""),
     ("# 00 · Start", "x.ipynb", "00")])
 def test_the_number_of_a_notebook(tmp_path, title, name, number):
-    assert grading.read(hand_in(tmp_path / name, title=title), name).notebook == number
+    assert hand_ins.read(hand_in(tmp_path / name, title=title), name).notebook == number
 
 
 def test_without_title_or_name_the_checks_called_tell_the_number(graded):
@@ -343,7 +343,7 @@ def test_files_that_are_no_notebooks_get_their_rows(tmp_path):
     assert by_file["text.ipynb"]["1.1 optimist_label"] == ""
     assert by_file["ann/01_synthetic_data.ipynb"]["1.1 optimist_label"] == "right"
     assert by_file["ann/01_synthetic_data.ipynb"]["2.1 token_average"] == ""
-    assert len(lines) == len(rows) + 1
+    assert sum(line.startswith("[") for line in lines) == len(rows)
     assert lines[0].startswith(f"found {len(rows)} notebooks in {folder} and its folders, 1 to be run, 2 at a time; ")
 
 
@@ -370,7 +370,7 @@ def test_the_command_prints_one_object(tmp_path, capsys, monkeypatch):
     said = capsys.readouterr()
     (row,) = json.loads(said.out)["rows"]
     assert row["exercises"]["1.1"] == "not yet"
-    assert re.search("^found 1 notebook in .*\n.*\\[1/1\\] nb.ipynb: 0 of", said.err)  # before the first one runs
+    assert re.search("^found 1 notebook in .*\n(.*\n)?.*\\[1/1\\] nb.ipynb: 0 of", said.err)  # before it runs
     assert not (tmp_path / "progress.json").exists()
     assert os.environ["MMSA_PROGRESS"] == str(tmp_path / "progress.json")
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from ..learning.metrics import calibration_error, interval
+from ..learning.metrics import calibration_error
 from .checks import exercise
 from .compare import Refused, alike, compare, expect_shares, numbers
 
@@ -45,12 +45,12 @@ def softened(answer: Any, rng: np.random.Generator) -> str:
     given = numbers(answer(large, 0.5))
     if not (np.isfinite(given).all() and alike(given, (large / 0.5).softmax(-1))):
         raise Refused("Right for ordinary logits, but not for large ones, such as 400 or -900: a power of e runs over, "
-                      "or all of a row vanish. What could be done to a row of logits that changes no probability?")
+                      "or all of a row vanish. What may be done to a row of logits that changes no probability?", 1 / 3)
     handed_in = cases[0][0].clone()
     answer.function(handed_in, 2.0)  # not a copy: does it come back as it went in?
     if not torch.equal(handed_in, cases[0][0]):
         raise Refused("The probabilities are right, but the logits that were handed in are no longer what they were: "
-                      "whoever uses them next gets the wrong ones. Make new numbers instead of changing these.")
+                      "whoever uses them next gets the wrong ones. Make new numbers instead of changing these.", 2 / 3)
     return "The temperature moves the confidence and never the answer, whatever the size of the logits."
 
 
@@ -108,13 +108,13 @@ def calibration_gap(answer: Any, rng: np.random.Generator) -> str:
     })
     certain, labels = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0.2, 0.2, 0.6]]), torch.tensor([0, 2, 2])
     if not alike(answer(certain, labels, 5), calibration_error(certain, labels, 5)):
-        raise Refused("Right, but for answers with a confidence of exactly 1: they fall off the end of the last band.")
+        raise Refused("Right, but for answers with a confidence of exactly 1: they fall off the last band.", 1 / 2)
     return "Sure and right are now compared band by band, and no gap hides behind another."
 
 
 @exercise("6.3")
-def seed_interval(answer: Any, rng: np.random.Generator) -> str:
-    """List of accuracies, one a seed → (mean, low, high) of the 95 % interval."""
+def seed_interval(answer: Any, rng: np.random.Generator, level: int = 95) -> str:
+    """List of accuracies, one a seed → (mean, low, high) of the interval that holds the mean so often, in %."""
     from scipy.stats import t
 
     cases = [(rng.normal(0.8, 0.05, runs).round(4).tolist(),) for runs in (5, 3, 8, 4)]
@@ -125,42 +125,43 @@ def seed_interval(answer: Any, rng: np.random.Generator) -> str:
     def error(x, ddof=1):
         return x.std(ddof=ddof) / np.sqrt(len(x))
 
-    def quantile(x, share=0.975, freedom=1):
+    def quantile(x, share=0.5 + level / 200, freedom=1):
         return t.ppf(share, len(x) - freedom)
+    wanted, many = around(lambda x: quantile(x) * error(x)), t.ppf(0.5 + level / 200, 10**7)
 
-    compare(answer, interval, cases, {
+    compare(answer, wanted, cases, {
         "This is where single runs lie, not their mean: the mean of n runs is surer than one run by the root of n.":
             around(lambda x: quantile(x) * x.std(ddof=1)),
         "The spread is divided by n, not by its root: the interval comes out too narrow.":
             around(lambda x: quantile(x) * x.std(ddof=1) / len(x)),
         "This is where single runs lie, and `np.std` divides their spread by n unless it is told otherwise.":
             around(lambda x: quantile(x) * x.std()),
-        "Two slips: 1.96 is for many runs, and `np.std` divides their spread by n unless it is told otherwise.":
-            around(lambda x: 1.96 * error(x, ddof=0)),
+        f"Two slips: {many:.3g} is for many runs, and `np.std` divides their spread by n unless it is told otherwise.":
+            around(lambda x: many * error(x, ddof=0)),
         "Two slips: the quantile is looked up under n, and the spread is divided by n as well.":
             around(lambda x: quantile(x, freedom=0) * error(x, ddof=0)),
         "The one less is taken twice: in the spread, and again under the root.":
             around(lambda x: quantile(x) * x.std(ddof=1) / np.sqrt(len(x) - 1)),
         "The spread is divided by n where n - 1 is due: the mean was computed from the same runs, so they lie closer "
         "to it than to the truth.": around(lambda x: quantile(x) * error(x, ddof=0)),
-        "1.96 is for many runs. With few, their spread itself is uncertain, and the quantile of Student's t is larger.":
-            around(lambda x: 1.96 * error(x)),
+        f"{many:.3g} is for many runs. With few, their spread is uncertain, and the quantile of Student's t is larger.":
+            around(lambda x: many * error(x)),
         "2 is a rule of thumb for many runs. With few, their spread itself is uncertain, and the quantile of "
         "Student's t is larger.": around(lambda x: 2 * error(x)),
         "The quantile is looked up under n. How many degrees of freedom are left once the mean is known?":
             around(lambda x: quantile(x, freedom=0) * error(x)),
-        "This interval leaves out 5 % on either side, so it holds only 90 %.":
-            around(lambda x: quantile(x, share=0.95) * error(x)),
-        "The quantile is missing: mean plus or minus one standard error holds the truth far less often than in 95 of "
-        "100 cases.": around(error),
+        f"This interval leaves out {100 - level} % on either side, so it holds only {2 * level - 100} %.":
+            around(lambda x: quantile(x, share=level / 100) * error(x)),
+        f"The quantile is missing: mean plus or minus one standard error holds the truth less often than in {level} "
+        "of 100 cases.": around(error),
         "This is the lowest and the highest run. More runs would make that wider, though they tell more.":
             lambda x: (np.mean(x), min(x), max(x)),
         "The middle is the median. The task asks for the mean.":
             lambda x: (np.median(x), *(np.median(x) + sign * quantile(x) * error(np.array(x)) for sign in (-1, 1))),
         "The ends are right and the mean is not where it belongs: the order is mean, low, high.":
-            lambda x: tuple(sorted(interval(x))),
+            lambda x: tuple(sorted(wanted(x))),
         "The ends are swapped: the order is mean, low, high.":
-            lambda x: (interval(x)[0], *interval(x)[:0:-1]),
+            lambda x: (wanted(x)[0], *wanted(x)[:0:-1]),
         "This is how far the interval reaches to either side. Give back its two ends.":
             lambda x: (np.mean(x), *[quantile(x) * error(np.array(x))] * 2),
     })

@@ -8,6 +8,7 @@ functions from values to values, made of numbers, texts, arrays, tensors, lists 
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dis
 import functools
@@ -22,6 +23,7 @@ import numpy as np
 from . import progress
 from .compare import Refused, called_with, kind_of
 from .table import EXERCISES, MARKS, MODULES
+from .variants import drawn
 
 # Set by `grading.child`, where a handed-in notebook runs: (name, answer) -> Verdict, asked in a check's place.
 referee: Callable[[str, Any], Verdict] | None = None
@@ -29,11 +31,12 @@ referee: Callable[[str, Any], Verdict] | None = None
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check says: the exercise's number, "right", "wrong" or "not yet", and why."""
+    """What a check says: the exercise's number, "right", "wrong" or "not yet", why, and what of a wrong one holds."""
 
     number: str
     status: str
     message: str
+    share: float = 0.0
 
     def __repr__(self) -> str:
         return f"{MARKS[self.status][0]} Exercise {self.number}, {self.status}: {self.message}"
@@ -97,12 +100,14 @@ def exercise(number: str) -> Callable[[Callable], Callable[[Any], Verdict]]:
     """Make a check of a judge: a function of (answer, random generator) that returns praise or raises `Refused`.
 
     The check takes the reader's answer alone and gives a `Verdict`, which a notebook shows. Every call has the same
-    random inputs, so that a message that was seen can be seen again; `seed=` gives others. What is right or wrong
-    goes into the reader's own progress card (`progress`).
+    random inputs, so that a message that was seen can be seen again; `seed=` gives others. `variant=` is for an
+    exam: where the exercise has other numbers or rules in that variant (`variants`), the judge is given them. What is
+    right or wrong goes into the reader's own progress card (`progress`).
     """
     def decorate(judge: Callable) -> Callable[[Any], Verdict]:
         @functools.wraps(judge)
-        def check(answer: Any, *, seed: int = 0) -> Verdict:
+        def check(answer: Any, *, seed: int = 0, variant: int = 0) -> Verdict:
+            given, _ = drawn(number, variant)
             if referee is not None:
                 return referee(judge.__name__, answer)
             try:
@@ -110,9 +115,9 @@ def exercise(number: str) -> Callable[[Callable], Callable[[Any], Verdict]]:
                     raise NotYet
                 if callable(answer) and not isinstance(answer, Answer):
                     answer = Answer(answer)
-                verdict = Verdict(number, "right", judge(answer, np.random.default_rng(seed)))
+                verdict = Verdict(number, "right", judge(answer, np.random.default_rng(seed), **given))
             except Refused as refusal:
-                verdict = Verdict(number, "wrong", str(refusal))
+                verdict = Verdict(number, "wrong", _said(refusal, judge, answer, seed, given), refusal.share)
             except NotYet:
                 return Verdict(number, "not yet", "fill in the dots above and run this cell again. The hint below "
                                                   "helps.")
@@ -126,6 +131,16 @@ def exercise(number: str) -> Callable[[Callable], Callable[[Any], Verdict]]:
         return check
 
     return decorate
+
+
+def _said(refusal: Refused, judge: Callable, answer: Any, seed: int, given: dict[str, Any]) -> str:
+    """Why an answer is refused: the commonest reason in a variant is that it was written for the course's exercise."""
+    if given:
+        with contextlib.suppress(Exception):
+            judge(answer, np.random.default_rng(seed))
+            return ("This is right for the exercise as it stands in the course. Here a number or a rule is another "
+                    "one: read the task again.")
+    return str(refusal)
 
 
 def __getattr__(name: str) -> Any:

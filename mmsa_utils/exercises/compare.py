@@ -5,19 +5,34 @@ An answer's numbers may come as a tensor, an array or a list: what counts is wha
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 
 class Refused(Exception):
-    """The answer is wrong; the message names the likely misconception."""
+    """The answer is wrong; the message names the likely misconception. `share`: how much of it holds, below 1."""
+
+    def __init__(self, message: str, share: float = 0.0):
+        super().__init__(message)
+        self.share = share
+
+
+@contextlib.contextmanager
+def after(parts: int, of: int) -> Iterator[None]:
+    """Where a check has parts, one after the other: what is refused in this block has so many of them behind it."""
+    try:
+        yield
+    except Refused as refusal:
+        refusal.share = max(refusal.share, parts / of)
+        raise
 
 
 def compare(answer: Callable, reference: Callable, cases: Sequence[tuple],
-            mistakes: Mapping[str, Callable] | None = None, tolerance: float = 1e-4) -> None:
+            mistakes: Mapping[str, Callable] | None = None, tolerance: float = 1e-4, parts: bool = False) -> None:
     """Refuse an answer that differs from the reference on any of the cases.
 
     Args:
@@ -25,18 +40,29 @@ def compare(answer: Callable, reference: Callable, cases: Sequence[tuple],
         mistakes: message → a function that makes this mistake. The first one that gives what the answer gives, on
             every case, is named; where none does, shapes are compared, then numbers.
         tolerance: of numbers, absolute and relative.
+        parts: each number of a result is a task of its own, and counts where it is right on every case.
     """
     given = [answer(*case) for case in cases]
     wanted = [reference(*copy.deepcopy(case)) for case in cases]
     if all(alike(a, b, tolerance) for a, b in zip(given, wanted)):
         return
+    share = _share_right(given, wanted, tolerance) if parts else 0.0
     for message, mistake in (mistakes or {}).items():
         if all(alike(a, mistake(*copy.deepcopy(case)), tolerance) for a, case in zip(given, cases)):
-            raise Refused(message)
+            raise Refused(message, share)
     for a, b, case in zip(given, wanted, cases):
         expect_kind(a, b)
         if not alike(a, b, tolerance):
-            raise Refused(f"Called with {called_with(case)}, yours gives {describe(a)}: not what the task asks for.")
+            raise Refused(f"Called with {called_with(case)}, yours gives {describe(a)}: not what the task asks for.",
+                          share)
+
+
+def _share_right(given: Sequence, wanted: Sequence, tolerance: float) -> float:
+    """The share of a result's numbers that are right on every case; 0 where they are not as many."""
+    values = [(numbers(a), numbers(b)) for a, b in zip(given, wanted)]
+    if any(a is None or b is None or a.shape != b.shape for a, b in values):
+        return 0.0
+    return float(np.mean(np.all([np.isclose(a, b, tolerance, tolerance) for a, b in values], axis=0)))
 
 
 def expect_kind(given: Any, wanted: Any) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from ..posts.phrases import KINDS
 from ..posts.rules import RELATIONS, judge
 from .checks import exercise
 from .compare import Refused, alike, compare, expect_keys, expect_kind, kind_of, numbers
@@ -17,36 +16,38 @@ _MIDDLE = (0.025, 0.975)
 
 
 @exercise("7.1")
-def relation_between(answer: Any, rng: np.random.Generator) -> str:
-    """(text: -2 to 2, "same" or "opposite"; picture: -2 to 2) → one of RELATIONS."""
+def relation_between(answer: Any, rng: np.random.Generator, top: int = 2, mild: int = 0) -> str:
+    """(text: -top to top, "same" or "opposite"; picture: -top to top) → one of RELATIONS; up to `mild` is neutral."""
+    levels = range(-top, top + 1)
+
+    def relation(text, picture):
+        return judge(*(0 if side in range(-mild, mild + 1) else side for side in (text, picture)))[1]
+
     def said(text, picture):  # a word out of NumPy is a word
         word = answer(text, picture)
         return str(word) if isinstance(word, np.str_) else word
 
-    compare(said, _relation, [(kind, level) for kind in KINDS for level in (-2, -1, 0, 1, 2)], {
-        "Very good (2) and rather good (1) are of one mood. Compare the signs of the two levels, not the levels.":
-            lambda text, picture: _relation(text, picture) if text in ("same", "opposite") or text == picture
+    compare(said, relation, [(kind, level) for kind in (*levels, "same", "opposite") for level in levels], {
+        f"Very good ({top}) and rather good ({top - 1}) are of one mood. Compare the signs of levels, not the levels.":
+            lambda text, picture: relation(text, picture) if text in ("same", "opposite") or text == picture
             else "contradict" if text * picture else "soft",
         "Two levels of one sign agree, however strong: strength decides who wins, not whether there is a quarrel.":
-            lambda text, picture: "soft" if _relation(text, picture) == "agree" and text != picture
-            else _relation(text, picture),
+            lambda text, picture: "soft" if relation(text, picture) == "agree" and text != picture
+            else relation(text, picture),
         "Two neutral sides are counted as soft. Look again at what they say: is there anything they disagree on?":
-            lambda text, picture: "soft" if (text, picture) == (0, 0) else _relation(text, picture),
+            lambda text, picture: "soft" if relation(text, picture) == "agree" and abs(text) <= mild
+            else relation(text, picture),
         "Every disagreement is counted as a contradiction. What if one of the two sides has no mood?":
-            lambda text, picture: _relation(text, picture).replace("soft", "contradict"),
+            lambda text, picture: relation(text, picture).replace("soft", "contradict"),
         "A neutral side is counted as agreeing with any other. Good and neutral are not one mood.":
-            lambda text, picture: _relation(text, picture).replace("soft", "agree"),
+            lambda text, picture: relation(text, picture).replace("soft", "agree"),
         "A contradiction does not need equal strength. A mildly good side and an awful one are opposed, too.":
-            lambda text, picture: "soft" if _relation(text, picture) == "contradict" and text != -picture
-            else _relation(text, picture),
+            lambda text, picture: "soft" if relation(text, picture) == "contradict" and text != -picture
+            else relation(text, picture),
         '"same" and "opposite" have no mood of their own that could agree with anything, whatever the picture.':
-            lambda text, picture: said(text, picture) if text in ("same", "opposite") else _relation(text, picture),
+            lambda text, picture: said(text, picture) if text in ("same", "opposite") else relation(text, picture),
     })
     return "Every post can now be sorted by how its two sides relate, before any model has seen it."
-
-
-def _relation(text, picture: int) -> str:
-    return judge(text, picture)[1]
 
 
 @exercise("7.2")

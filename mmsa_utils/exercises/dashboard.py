@@ -11,18 +11,19 @@ from .compare import Refused, compare, expect_kind, numbers
 
 
 @exercise("8.1")
-def warning_scores(answer: Any, rng: np.random.Generator) -> str:
+def warning_scores(answer: Any, rng: np.random.Generator, warns: str = "opposed") -> str:
     """(text alone (n, 3), picture alone (n, 3), contradicts (n,)) → (share of contradictions found, share of warnings
-    that are true)."""
-    def scores(warn=lambda text, picture, *_: text * picture == -1, share=lambda warned, true: (
+    that are true). A warning sounds where the sides are opposed, where they differ, or where one alone is bad."""
+    rule = {"opposed": lambda text, picture, *_: text * picture == -1,
+            "differ": lambda text, picture, *_: text != picture,
+            "bad": lambda text, picture, *_: (text == -1) != (picture == -1)}[warns]
+
+    def scores(warn=rule, share=lambda warned, true: (
             (warned & true).sum() / true.sum(), (warned & true).sum() / warned.sum())):
         """A function that makes one mistake: in which posts get a warning, or in what is divided by what."""
         return lambda text, picture, true: share(warn(text.argmax(1) - 1, picture.argmax(1) - 1, text, picture), true)
 
-    cases = [_sides(rng, n) for n in (40, 60, 90)]
-    compare(answer, scores(), cases, {
-        "The two numbers are swapped: first the share of the contradictions that were found, then the share of the "
-        "warnings that are true.": lambda *case: scores()(*case)[::-1],
+    quarrels = {
         "Your warning sounds wherever the sides differ. Neutral beside negative is no contradiction: a side without a "
         "mood quarrels with nobody.": scores(lambda text, picture, *_: text != picture),
         "Your warning sounds wherever the sides have one mood, neutral left out. What should their moods be?":
@@ -33,6 +34,12 @@ def warning_scores(answer: Any, rng: np.random.Generator) -> str:
         "over a good one.": scores(lambda text, picture, *_: (text == 1) & (picture == -1)),
         "Your warning leaves out the other half of the quarrels: bad words over a good picture are one, and so are "
         "good words over a bad one.": scores(lambda text, picture, *_: (text == -1) & (picture == 1)),
+    }
+    cases = [_sides(rng, n) for n in (40, 60, 90)]
+    compare(answer, scores(), cases, {
+        "The two numbers are swapped: first the share of the contradictions that were found, then the share of the "
+        "warnings that are true.": lambda *case: scores()(*case)[::-1],
+        **(quarrels if warns == "opposed" else {}),
         "The neutral probability is passed over: positive is held against negative alone. A side whose likeliest "
         "answer is neutral has no mood.": scores(lambda _, __, text, picture: (text[:, 2] > text[:, 0]) !=
                                           (picture[:, 2] > picture[:, 0])),
@@ -56,7 +63,7 @@ def warning_scores(answer: Any, rng: np.random.Generator) -> str:
             scores(share=lambda warned, true: ((warned & true).sum(), (warned & true).sum())),
         "These are per cent: a share lies between 0 and 1.":
             lambda *case: tuple(100 * value for value in scores()(*case)),
-    })
+    }, parts=True)
     return "Both figures at once: one alone is bought cheaply, by warning always or hardly ever."
 
 

@@ -14,40 +14,41 @@ from torch.nn import functional as F
 from ..fusion.concat import join
 from ..model.head import mlp_head
 from .checks import exercise
-from .compare import Refused, alike, compare, expect_kind, expect_shares, numbers
+from .compare import Refused, after, alike, compare, expect_kind, expect_shares, numbers
 
 
 @exercise("4.1")
-def head_parameters(answer: Any, rng: np.random.Generator) -> str:
-    """(text width, image width, hidden, outputs) → parameters of a head with two hidden layers."""
+def head_parameters(answer: Any, rng: np.random.Generator, m: int = 1) -> str:
+    """(text width, image width, hidden, outputs) → parameters of a head, with m layers from hidden to hidden units."""
     cases = [(768, 512, 256, 3)]
     cases += [(*rng.integers(20, 200, 2).tolist(), int(rng.integers(8, 64)), int(rng.integers(2, 6))) for _ in range(5)]
 
     def counted(text, image, hidden, outputs):
         with torch.device("meta"):  # shapes without numbers
-            return sum(p.numel() for p in mlp_head(text + image, outputs, hidden).parameters())
+            two = sum(p.numel() for p in mlp_head(text + image, outputs, hidden).parameters())
+        return two + (m - 1) * (hidden * hidden + hidden)
 
     compare(answer, counted, cases, {
-        "The biases are missing: one for each output of a layer.": lambda t, i, h, o: (t + i) * h + h * h + h * o,
-        "One layer is missing: the head has three linear layers, and the middle one leads from hidden units to hidden "
-        "units.": lambda t, i, h, o: (t + i) * h + h + h * o + o,
+        "The biases are missing: one for each output of a layer.": lambda t, i, h, o: (t + i) * h + m * h * h + h * o,
+        f"One layer is missing: the head has {m + 2} linear layers, and one in the middle leads from hidden units to "
+        "hidden units.": lambda t, i, h, o: (t + i) * h + h + (m - 1) * (h * h + h) + h * o + o,
         "The two widths are multiplied. Concatenation writes one vector after the other: how long is the result?":
-            lambda t, i, h, o: t * i * h + h + h * h + h + h * o + o,
+            lambda t, i, h, o: t * i * h + h + m * (h * h + h) + h * o + o,
         "A bias belongs to each output of a layer, not to each of its inputs.":
-            lambda t, i, h, o: (t + i) * (h + 1) + h * (h + 1) + h * (o + 1),
+            lambda t, i, h, o: (t + i) * (h + 1) + m * h * (h + 1) + h * (o + 1),
         "The middle layer leads from every hidden unit to every hidden unit: that is more weights than units.":
-            lambda t, i, h, o: (t + i) * h + h + h + h + h * o + o,
-        "Only one of the two sides goes into your head.": lambda t, i, h, o: t * h + h + h * h + h + h * o + o,
+            lambda t, i, h, o: (t + i) * h + h + m * 2 * h + h * o + o,
+        "Only one of the two sides goes into your head.": lambda t, i, h, o: t * h + h + m * (h * h + h) + h * o + o,
         "You count one bias for a whole layer. Each output of a layer has its own.":
-            lambda t, i, h, o: (t + i) * h + 1 + h * h + 1 + h * o + 1,
+            lambda t, i, h, o: (t + i) * h + 1 + m * (h * h + 1) + h * o + 1,
         "The biases of the last layer are missing: one for each logit.":
-            lambda t, i, h, o: (t + i) * h + h + h * h + h + h * o,
+            lambda t, i, h, o: (t + i) * h + h + m * (h * h + h) + h * o,
         "The joined vector enters the first layer alone. What the second is given are the hidden units.":
-            lambda t, i, h, o: 2 * ((t + i) * h + h) + h * o + o,
+            lambda t, i, h, o: (m + 1) * ((t + i) * h + h) + h * o + o,
         "Each side gets a layer of its own in your count. They are joined first, and enter one layer together.":
-            lambda t, i, h, o: t * h + h + i * h + h + h * h + h + h * o + o,
+            lambda t, i, h, o: t * h + h + i * h + h + m * (h * h + h) + h * o + o,
         "Your head has 256 hidden units, as in section 4. Here their number is given.":
-            lambda t, i, h, o: (t + i) * 256 + 256 + 256 * 256 + 256 + 256 * o + o,
+            lambda t, i, h, o: (t + i) * 256 + 256 + m * (256 * 256 + 256) + 256 * o + o,
     })
     return "Your count agrees with PyTorch's: you know what a head costs before you build it."
 
@@ -72,7 +73,8 @@ def head_input(answer: Any, rng: np.random.Generator) -> str:
 
     # First the join alone, then dropout on top: two mistakes at once are then named one after the other.
     _refuse_wrong_joins(answer, [(*case, False) for case in cases])
-    _refuse_wrong_dropout(answer, [(*case, True) for case in cases])
+    with after(1, of=2):
+        _refuse_wrong_dropout(answer, [(*case, True) for case in cases])
     return "Both sides arrive on equal terms, in the right order, and dropout is on in training alone."
 
 
@@ -138,21 +140,18 @@ def _refuse_wrong_dropout(answer: Any, cases: list[tuple]) -> None:
 
 
 @exercise("4.3")
-def steady_softmax(answer: Any, rng: np.random.Generator) -> str:
-    """logits (posts, classes), of any size → shares (posts, classes)."""
-    def softmax(z):
-        return torch.softmax(z.double(), -1)
-
+def steady_softmax(answer: Any, rng: np.random.Generator, unit: float = 1.0) -> str:
+    """logits (posts, classes), of any size → shares (posts, classes), from powers of e ** (1 / unit)."""
     usual = [(torch.from_numpy(rng.normal(0, 2, shape)).float(),) for shape in ((4, 3), (3, 5), (3, 3))]
-    compare(answer, softmax, usual, {
+    compare(lambda z: answer(z * unit), lambda z: torch.softmax(z.double(), -1), usual, {
         "Your columns sum to 1, not your rows: the posts share among themselves. Which axis holds the classes?":
             lambda z: torch.softmax(z, 0),
         "Softmax has been applied twice: the shares are pressed together, and no class can ever be sure.":
             lambda z: torch.softmax(torch.softmax(z, -1), -1),
         "This is the sigmoid of each logit by itself: classes have to share one whole.": torch.sigmoid,
-        "The logits themselves are divided by their sum: e to their power is missing.":
+        "The logits themselves are divided by their sum: the powers are missing.":
             lambda z: z / z.sum(-1, keepdim=True),
-        "These are the powers of e; they do not yet sum to 1.": torch.exp,
+        "These are the powers alone; they do not yet sum to 1.": torch.exp,
         "All posts together sum to 1: each post has shares of its own.":
             lambda z: torch.softmax(z.flatten(), 0).view_as(z),
         "These are the logarithms of the shares.": lambda z: torch.log_softmax(z, -1),
@@ -163,9 +162,9 @@ def steady_softmax(answer: Any, rng: np.random.Generator) -> str:
     })
     row = torch.from_numpy(rng.normal(0, 1, (1, 3))).float()
     stages = {
-        "Right for small logits. With logits around 1000 it breaks: e to that power is more than a float can hold. "
+        "Right for small logits. With logits around 1000 it breaks: the power is more than a float can hold. "
         "Which number could you take off a row without changing its shares?": row + 1000,
-        "Right for large logits. With logits around -1000 it breaks: all powers of e round to 0, and there is nothing "
+        "Right for large logits. With logits around -1000 it breaks: all powers round to 0, and there is nothing "
         "to divide by. What should the largest number of a row become?": row - 1000,
         "Right for each post alone. When one post has logits around 1000 and another around -1000, it breaks: is the "
         "same number taken off both rows?": torch.cat([row + 1000, row - 1000]),
@@ -174,17 +173,18 @@ def steady_softmax(answer: Any, rng: np.random.Generator) -> str:
     }
     for message, logits in stages.items():
         try:
-            given = answer(logits)
+            given = answer(logits * unit)
         except Refused as stopped:
             if "Overflow" in str(stopped) or "ZeroDivision" in str(stopped):
-                raise Refused(message) from None
+                raise Refused(message, 1 / 2) from None
             raise
         values = numbers(given)
         if values is not None and not np.isfinite(values).all():
-            raise Refused(message)
-        if not alike(given, softmax(logits), 1e-3):
+            raise Refused(message, 1 / 2)
+        if not alike(given, torch.softmax(logits.double(), -1), 1e-3):
             raise Refused("Nothing breaks with logits around 1000 or -1000, but the shares are wrong there. Are large "
-                          "logits cut off, or is something added to the sum? Only differences within a row may count.")
+                          "logits cut off, or is something added to the sum? Only differences within a row may "
+                          "count.", 1 / 2)
     return "Rows sum to 1, each post by itself, and no logit is too large."
 
 

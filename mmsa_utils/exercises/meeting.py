@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from .checks import exercise
-from .compare import Refused, alike, compare, expect_kind, numbers
+from .compare import Refused, after, alike, compare, expect_kind, numbers
 
 
 def _normal(rng: np.random.Generator, *shape: int, spread: float = 1) -> torch.Tensor:
@@ -19,9 +19,11 @@ def _normal(rng: np.random.Generator, *shape: int, spread: float = 1) -> torch.T
 
 
 @exercise("9.1")
-def gate(answer: Any, rng: np.random.Generator) -> str:
+def gate(answer: Any, rng: np.random.Generator, tamed: str = "tanh") -> str:
     """(text (batch, width), image (batch, width), scores (batch, 2, width)) → (batch, width)."""
-    def mixed(shares: Callable = lambda scores: torch.softmax(scores, 1), says: Callable = torch.tanh,
+    tame: Callable = {"tanh": torch.tanh, "softsign": F.softsign}.get(tamed, lambda x: x / torch.sqrt(1 + x ** 2))
+
+    def mixed(shares: Callable = lambda scores: torch.softmax(scores, 1), says: Callable = tame,
               heard: Callable = lambda mix: mix) -> Callable:
         """A function that makes one mistake: in the shares, in what the sides say, or in what becomes of the mix."""
         def function(text, image, scores):
@@ -109,7 +111,7 @@ def tensor_fusion(answer: Any, rng: np.random.Generator) -> str:
         compare(answer, lambda t, i: outer(behind(t), behind(i)), oblong)
     except Refused as stopped:
         raise Refused("Right where both sides have one width, and not where they have two: is the width of one taken "
-                      f"for the other's? {stopped}") from None
+                      f"for the other's? {stopped}", 1 / 2) from None
     return "Every number has met all those of the other side, and a 1, so what each side says by itself is kept."
 
 
@@ -175,13 +177,13 @@ def look(answer: Any, rng: np.random.Generator) -> str:
     try:
         compare(answer, _looking, [_tokens(rng, 3, n, m, 4) for n, m in ((2, 5), (6, 3), (1, 4))])
     except Refused as stopped:
-        raise Refused(f"Right where there are as many queries as keys, and wrong elsewhere: {stopped}") from None
+        raise Refused(f"Right where there are as many queries as keys, and wrong elsewhere: {stopped}", 1 / 4) from None
     query, key, mask = _tokens(rng, 3, 4, 5, 4)
     query[..., 0] = 4
     key[..., 0] = torch.where(mask, -80.0, 80.0)
     if not alike(answer(query, key, mask), _looking(query, key, mask), 2e-3):
         raise Refused("Right while the scores are moderate. Here the masked keys have by far the highest ones, and "
-                      "still win, or leave nothing for the others. Keep them out before anything is shared.")
+                      "still win, or leave nothing for the others. Keep them out before anything is shared.", 2 / 4)
     _refuse_blind(answer, _tokens(rng, 3, 2, 5, 4))
     return "Real keys share the whole, the others get nothing, and a post without a picture is looked at without a NaN."
 
@@ -201,6 +203,7 @@ def _refuse_holes(given: Any, mask: torch.Tensor) -> None:
     raise Refused("There is a NaN among your weights, though every one of these posts has a real key.")
 
 
+@after(3, of=4)
 def _refuse_blind(answer: Any, case: tuple) -> None:
     """Refuse an answer that goes wrong where a post has no real key."""
     query, key, mask = case
@@ -216,57 +219,54 @@ def _refuse_blind(answer: Any, case: tuple) -> None:
         raise Refused("Where a post has no real key, your queries look at all of its padding evenly: where every score "
                       "is equally low, all are equal again. What should a look at nothing give?")
     elif not alike(values[[0, 2]], wanted[[0, 2]]):
-        raise Refused("One post without a real key changes the weights of the others in its batch. Each post is looked "
-                      "at by itself.")
+        raise Refused("One post without a real key changes the weights of the others in its batch.")
     elif not alike(values, wanted):
         raise Refused("Where a post has no real key, some weight is left. There is nothing to look at.")
 
 
-def _middle(column: np.ndarray, row: np.ndarray) -> tuple:
-    return (column + 0.5) / 8, (row + 0.5) / 8
-
-
 def _within(place: tuple, boxes: np.ndarray) -> np.ndarray:
-    x, y = place
-    left, top, right, bottom = boxes.T
+    (x, y), (left, top, right, bottom) = place, boxes.T
     return (left <= x) & (x <= right) & (top <= y) & (y <= bottom)
 
 
 @exercise("9.4")
-def hit_rate(answer: Any, rng: np.random.Generator) -> str:
-    """(gaze (n, 64), boxes (n, 4): left, top, right, bottom) → share of posts looked at inside of the box."""
-    def struck(where: Callable = _middle, pick: Callable = lambda gaze: gaze.argmax(1),
+def hit_rate(answer: Any, rng: np.random.Generator, side: int = 8) -> str:
+    """(gaze (n, side * side), boxes (n, 4): left, top, right, bottom) → share of posts looked at inside of the box."""
+    def middle(column, row):
+        return (column + 0.5) / side, (row + 0.5) / side
+
+    def struck(where: Callable = middle, pick: Callable = lambda gaze: gaze.argmax(1),
                box: Callable = lambda boxes: boxes, told: Callable = np.mean) -> Callable:
         """A function that makes one mistake: in where a patch lies, which is picked, the box, or what is told."""
         def function(gaze, boxes):
             place = pick(gaze)
-            return told(_within(where(place % 8, place // 8), box(boxes)))
+            return told(_within(where(place % side, place // side), box(boxes)))
         return function
 
     def mass(gaze, boxes):
-        return np.mean([gaze[:, 8 * row + column] * _within(_middle(column, row), boxes)
-                        for row, column in np.ndindex(8, 8)]) * 64
+        return np.mean([gaze[:, side * row + column] * _within(middle(column, row), boxes)
+                        for row, column in np.ndindex(side, side)]) * side ** 2
 
     def balance(gaze, boxes):
-        middles = _middle(np.arange(64) % 8, np.arange(64) // 8)
+        middles = middle(np.arange(side ** 2) % side, np.arange(side ** 2) // side)
         return _within((gaze @ middles[0], gaze @ middles[1]), boxes).mean()
 
-    half = 1 / 16
-    compare(answer, struck(), [_gazes(rng, int(n)) for n in rng.integers(5, 10, 24)], {
+    half = 1 / (2 * side)
+    compare(answer, struck(), [_gazes(rng, int(n), side) for n in rng.integers(5, 10, 24)], {
         "Rows and columns are exchanged, of the patches or of the boxes: left and right count along a row, top and "
-        "bottom down a column.": struck(lambda column, row: _middle(row, column)),
-        "A place is divided by 64. There are 64 patches in all, but how many lie side by side?":
-            struck(lambda column, row: ((column + 0.5) / 64, (row + 0.5) / 64)),
+        "bottom down a column.": struck(lambda column, row: middle(row, column)),
+        f"A place is divided by {side ** 2}. There are {side ** 2} patches in all, but how many lie side by side?":
+            struck(lambda column, row: ((column + 0.5) / side ** 2, (row + 0.5) / side ** 2)),
         "How far down a patch lies is taken from its number as it is: two patches of one row then lie at different "
-        "heights. A row is a whole number.": struck(lambda column, row: _middle(column, row + column / 8)),
+        "heights. A row is a whole number.": struck(lambda column, row: middle(column, row + column / side)),
         "The weights inside the box are added up. That is another figure: asked for is where the largest one lies.":
             mass,
-        "A patch is taken for its upper left corner.": struck(lambda column, row: (column / 8, row / 8)),
-        "A patch is taken for its lower right corner.": struck(lambda column, row: ((column + 1) / 8, (row + 1) / 8)),
+        "A patch is taken for its upper left corner.": struck(lambda column, row: (column / side, row / side)),
+        "A patch is taken for its lower right corner.": struck(lambda *place: tuple((at + 1) / side for at in place)),
         "You take the mean place of all weights. Between two dishes that are both looked at lies a third one, or none: "
         "take the place of the largest weight.": balance,
         "Up and down are exchanged: patches and boxes are both counted from the top.":
-            struck(lambda column, row: _middle(column, 7 - row)),
+            struck(lambda column, row: middle(column, side - 1 - row)),
         "The last two numbers of a box are its right and its lower edge, not its width and its height.":
             struck(box=lambda boxes: np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)),
         "A patch that the box only touches counts as a hit. Its middle has to lie inside.":
@@ -278,7 +278,7 @@ def hit_rate(answer: Any, rng: np.random.Generator) -> str:
         "You look only at how far down a patch lies, not at how far to the right.":
             struck(box=lambda boxes: boxes + np.array([-2, 0, 2, 0])),
         "One patch is taken for all posts: each has a largest weight of its own.":
-            struck(pick=lambda gaze: np.full(len(gaze), gaze.argmax() % 64)),
+            struck(pick=lambda gaze: np.full(len(gaze), gaze.argmax() % side ** 2)),
         "You look for the largest weight of all posts together. Along which axis lie the patches of one?":
             struck(pick=lambda gaze: np.full(len(gaze), gaze.argmax())),
         "This is a count, and no share.": struck(told=np.sum),
@@ -288,12 +288,13 @@ def hit_rate(answer: Any, rng: np.random.Generator) -> str:
     return "You can say of a gaze where it rests, and whether it is the dish that the text names."
 
 
-def _gazes(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Gazes of n posts, (n, 64), their largest weight inside of the box or near it, and the boxes, (n, 4)."""
+def _gazes(rng: np.random.Generator, n: int, patches: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gazes of n posts, (n, patches * patches), their largest weight in the box or near it, and the boxes, (n, 4)."""
     side = rng.uniform(0.3, 0.5, (n, 1))
     corner = rng.uniform(0, 1, (n, 2)) * (1 - side)
     boxes = np.concatenate([corner, corner + side], 1)
-    gaze = rng.dirichlet(np.full(64, 0.4), n)
-    place = np.clip((corner + side / 2 + rng.uniform(-0.75, 0.75, (n, 2)) * side) * 8, 0, 7.99).astype(int)
-    gaze[np.arange(n), 8 * place[:, 1] + place[:, 0]] = gaze.max(1) * rng.uniform(1.05, 2.5, n)
+    gaze = rng.dirichlet(np.full(patches ** 2, 0.4), n)
+    place = (corner + side / 2 + rng.uniform(-0.75, 0.75, (n, 2)) * side) * patches
+    place = place.clip(0, patches - 0.01).astype(int)
+    gaze[np.arange(n), patches * place[:, 1] + place[:, 0]] = gaze.max(1) * rng.uniform(1.05, 2.5, n)
     return gaze / gaze.sum(1, keepdims=True), boxes

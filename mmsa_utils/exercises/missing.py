@@ -13,7 +13,6 @@ from .checks import exercise
 from .compare import Refused, alike, compare, expect_keys, expect_kind, kind_of, numbers
 
 SIDES = ("text", "image", "voice")
-LIMIT = 5.991  # of the statistic of three moods by two: what chance passes in one table of twenty
 
 
 @exercise("11.1")
@@ -72,12 +71,12 @@ def those_there(answer: Any, rng: np.random.Generator) -> str:
     expect_shape(given, wanted)
     values = numbers(given)
     if not alike(values[[0, 2, 3]], wanted[[0, 2, 3]]):
-        raise Refused("One post without any side changes the answers to others in its batch.")
+        raise Refused("One post without any side changes the answers to others in its batch.", 1 / 2)
     if not alike(values[1], wanted[1]):
         total = values[1].sum()
         said = "NaN" if np.isnan(total) else "an opinion" if alike(total, 1) else f"numbers that sum to {total:.2g}"
         raise Refused(f"Right while somebody is there. For a post without any side, yours gives {said}: what is known "
-                      "of its mood?")
+                      "of its mood?", 1 / 2)
     return "Who is there shares the whole say, and nobody speaks for who is missing."
 
 
@@ -234,13 +233,13 @@ def _lacking(rng: np.random.Generator, batch: int, t: int, width: int) -> tuple:
 
 
 @exercise("11.4")
-def mood_of_absence(answer: Any, rng: np.random.Generator) -> str:
-    """(counts (3, 2), for each mood the posts with a picture and without) → (statistic, whether it passes LIMIT)."""
+def mood_of_absence(answer: Any, rng: np.random.Generator, limit: float = 5.991) -> str:
+    """(counts (3, 2), for each mood the posts with a picture and without) → (statistic, whether it passes limit)."""
     def expected(counts):
         return counts.sum(1, keepdims=True) * counts.sum(0) / counts.sum()
 
     def tested(even: Callable = expected, far: Callable = lambda seen, even: ((seen - even) ** 2 / even).sum(),
-               says: Callable = lambda found, counts: found > LIMIT) -> Callable:
+               says: Callable = lambda found, counts: found > limit) -> Callable:
         """A function that makes one mistake: in what was expected, in how far off it is, or in what follows."""
         def function(counts):
             seen = counts.astype(float)
@@ -253,7 +252,8 @@ def mood_of_absence(answer: Any, rng: np.random.Generator) -> str:
         return missing.max() - missing.min() > 0.1
 
     cases = [(_counts(rng, n, gap),) for n, gap in ((400, 0), (900, 0.1), (5000, 0.04), (60, 0.15), (500, 0.3))]
-    cases.append((rng.permutation([[60, 40], [70, 30], [74, 26]]),))  # between the limits of two moods and of three
+    # Between the limits of two moods and of three; between those of one table in twenty and of one in a hundred.
+    cases += [(rng.permutation(rows),) for rows in ([[60, 40], [70, 30], [74, 26]], [[55, 45], [70, 30], [72, 28]])]
     for case in cases:
         given = answer(*case)
         if not isinstance(given, (tuple, list)) or len(given) != 2:
@@ -281,7 +281,7 @@ def mood_of_absence(answer: Any, rng: np.random.Generator) -> str:
         "You compute with shares. Sixty posts then weigh as much as five thousand, and chance cannot be told from a "
         "habit.": tested(far=lambda seen, even: ((seen - even) ** 2 / even).sum() / seen.sum()),
         "The statistic is right, and what follows is turned round: above the limit chance alone is a poor explanation.":
-            tested(says=lambda found, counts: found <= LIMIT),
+            tested(says=lambda found, counts: found <= limit),
         "The statistic is right, but you decide by how far the shares lie apart. In few posts chance does that too.":
             tested(says=spread),
         "The statistic is right, and your limit lies too low. Which one does the task give for three moods?":

@@ -106,17 +106,21 @@ def _drops(picture: np.ndarray, weights: np.ndarray, patch: int, *, cover: float
 
 
 @exercise("3.3")
-def cover_and_measure(answer: Any, rng: np.random.Generator) -> str:
+def cover_and_measure(answer: Any, rng: np.random.Generator, cover: float = 0.5) -> str:
     """(picture (H, W), weights (H, W), patch) → how far the score falls, (H // patch, W // patch)."""
+    grey = "grey" if cover == 0.5 else cover
     cases = [(rng.uniform(size=shape), rng.normal(size=shape), patch)
              for shape, patch in (((8, 12), 4), ((6, 4), 2), ((12, 9), 3))]
 
+    def drops(picture, weights, patch, cover=cover):
+        return _drops(picture, weights, patch, cover=cover)
+
     def still_covered(picture, weights, patch):
-        falls = _drops(picture, weights, patch)
+        falls = drops(picture, weights, patch)
         return falls.cumsum().reshape(falls.shape)
 
     def a_pixel_apart(picture, weights, patch):
-        change = (picture - 0.5) * weights
+        change = (picture - cover) * weights
         rows, columns = (side // patch for side in picture.shape)
         return [[change[i:i + patch, j:j + patch].sum() for j in range(columns)] for i in range(rows)]
 
@@ -125,36 +129,36 @@ def cover_and_measure(answer: Any, rng: np.random.Generator) -> str:
         means = picture.reshape(rows, patch, columns, patch).mean((1, 3))
         return _drops(picture, weights, patch, cover=np.kron(means, np.ones((patch, patch))))
 
-    compare(answer, _drops, cases, {
+    compare(answer, drops, cases, {
         "The earlier patches stay covered, and the falls pile up. Does each patch start from an untouched copy?":
             still_covered,
         "Here the score falls below zero where it should rise above: before minus after, so that what helped counts "
-        "as positive.": lambda *case: -_drops(*case),
-        "You cover with black. Black is a strong colour too: the task says grey.":
+        "as positive.": lambda *case: -drops(*case),
+        f"You cover with black. Black is a strong colour too: the task says {grey}.":
             lambda *case: _drops(*case, cover=0.0),
-        "You cover with white: the task says grey.": lambda *case: _drops(*case, cover=1.0),
+        f"You cover with white: the task says {grey}.": lambda *case: _drops(*case, cover=1.0),
         "You cover with 128. In this picture white is 1, so that is brighter than anything in it.":
             lambda *case: _drops(*case, cover=128),
-        "You cover with the mean of the picture: the task says 0.5, whatever the picture.":
+        f"You cover with the mean of the picture: the task says {cover}, whatever the picture.":
             lambda picture, weights, patch: _drops(picture, weights, patch, cover=picture.mean()),
-        "You cover each patch with its own mean. The task says 0.5, whatever the patch.": own_mean,
+        f"You cover each patch with its own mean. The task says {cover}, whatever the patch.": own_mean,
         "This is the fall as a share of the score before. The task asks for the fall itself.":
-            lambda picture, weights, patch: _drops(picture, weights, patch) / (picture * weights).sum(),
+            lambda picture, weights, patch: drops(picture, weights, patch) / (picture * weights).sum(),
         "Your squares begin only one pixel apart, so they overlap. How many pixels lie before the second patch?":
             a_pixel_apart,
         "This is the mean over the pixels of a patch. The task asks how far the whole score falls.":
-            lambda picture, weights, patch: _drops(picture, weights, patch) / patch ** 2,
+            lambda picture, weights, patch: drops(picture, weights, patch) / patch ** 2,
         "These are the weights of each patch, added up. What the patch shows has a say too.":
             lambda picture, weights, patch: _drops(np.ones_like(picture), weights, patch, cover=0.0),
         "The sign is lost: a patch may also hold the score down, and you should see which ones do.":
-            lambda *case: abs(_drops(*case)),
+            lambda *case: abs(drops(*case)),
         "Everything but the patch is covered here.": lambda *case: _drops(*case).sum() - _drops(*case),
         "This is the score of the covered picture, not yet how far it has fallen.":
             lambda picture, weights, patch: (picture * weights).sum() - _drops(picture, weights, patch),
         "The map is turned: its rows should be the rows of patches.": lambda *case: _drops(*case).T,
         "A single long row: give the map its rows and columns back.": lambda *case: _drops(*case).ravel(),
         "This is the fall for each pixel by itself: one number a patch is asked for.":
-            lambda picture, weights, patch: (picture - 0.5) * weights,
+            lambda picture, weights, patch: (picture - cover) * weights,
     })
     return "Your map says what each patch adds to the score, as seen from grey. It works for any score you can compute."
 

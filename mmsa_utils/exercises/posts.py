@@ -65,8 +65,11 @@ def optimist_label(answer: Any, rng: np.random.Generator) -> str:
 
 
 @exercise("1.2")
-def chance_band(answer: Any, rng: np.random.Generator) -> str:
-    """(number of posts, number of classes) → lowest and highest accuracy of 95 in 100 guessing readers."""
+def chance_band(answer: Any, rng: np.random.Generator, middle: int = 95) -> str:
+    """(number of posts, number of classes) → lowest and highest accuracy of `middle` in 100 guessing readers."""
+    from scipy.stats import norm
+
+    reach = norm.ppf(0.5 + middle / 200)  # standard deviations to each side
     cases = [(int(rng.integers(400, 2000)), classes) for classes in (2, 3, 4, 5)]
     bands = []
     for case in cases:
@@ -84,32 +87,32 @@ def chance_band(answer: Any, rng: np.random.Generator) -> str:
         raise Refused("The band is upside down: the lowest accuracy comes first.")
     if (high > 1.5).any():
         raise Refused("These are numbers of posts, or percent. An accuracy is a share, between 0 and 1.")
-    middle, width = (low + high) / 2, (high - low) / 2
-    if (abs(middle - chance) > 0.5 * spread).any():
+    centre, width = (low + high) / 2, (high - low) / 2
+    if (abs(centre - chance) > 0.5 * spread).any():
         for name, usual in (("one half", 1 / 2), ("one third", 1 / 3)):
-            if (abs(middle - usual) < 0.5 * spread).all():
+            if (abs(centre - usual) < 0.5 * spread).all():
                 raise Refused(f"The middle is {name} for any number of classes. How often is a guess among five right?")
         raise Refused("The middle of the band is not where guessing ends up on average.")
     mistakes = {
         "As wide as if every reader judged a single post. More posts make a narrower band.":
-            1.96 * spread * np.sqrt(n),
+            reach * spread * np.sqrt(n),
         "The band shrinks too fast: four times the posts make it half as wide, not a quarter.":
-            1.96 * spread / np.sqrt(n),
+            reach * spread / np.sqrt(n),
         "That is the variance. The band is measured in standard deviations: one square root is missing.":
-            1.96 * spread**2,
+            reach * spread**2,
         "As wide as a coin's for any number of classes. A guess among five wobbles less than a coin.":
-            1.96 * 0.5 / np.sqrt(n),
-        "One standard deviation to each side: that holds about 68 in 100 readers, not 95.": spread,
-        "Twice as wide as it need be: nearly every guessing reader is inside.": 2 * 1.96 * spread,
+            reach * 0.5 / np.sqrt(n),
+        f"One standard deviation to each side: that holds about 68 in 100 readers, not {middle}.": spread,
+        "Twice as wide as it need be: nearly every guessing reader is inside.": 2 * reach * spread,
     }
-    if ((width > 1.75 * spread) & (width < 2.25 * spread)).all():
+    if ((width > 0.893 * reach * spread) & (width < 1.148 * reach * spread)).all():
         return ("You can now say of any accuracy whether guessing alone could explain it, for a reader that was not "
                 "picked by its score.")
     for message, wrong in mistakes.items():
         if (abs(width - wrong) < 0.12 * wrong).all():
             raise Refused(message)
-    few_or_many = "few" if (width < 1.96 * spread).any() else "many"
-    raise Refused(f"Your band holds too {few_or_many} guessing readers: it should hold 95 in 100.")
+    few_or_many = "few" if (width < reach * spread).any() else "many"
+    raise Refused(f"Your band holds too {few_or_many} guessing readers: it should hold {middle} in 100.")
 
 
 def _piles(rows, seen) -> dict[tuple, Counter]:
@@ -177,8 +180,8 @@ def highest_accuracy(answer: Any, rng: np.random.Generator) -> str:
 
 
 @exercise("1.4")
-def peeking(answer: Any, rng: np.random.Generator) -> str:
-    """(shared, seed) → {"reported": accuracy, "honest": accuracy, "posts": n, "new": n} of one run."""
+def peeking(answer: Any, rng: np.random.Generator, due: int = 385) -> str:
+    """(shared, seed) → {"reported": accuracy, "honest": accuracy, "posts": n, "new": n} of one run, of `due` posts."""
     shares, seeds = (0.0, 0.3, 0.6), [int(seed) for seed in rng.integers(1, 10_000, 3)]
     runs = [[_one_run(answer, share, seed) for seed in seeds] for share in shares]
     again = [_one_run(answer, share, seeds[0]) for share in (shares[0], shares[-1])]
@@ -187,9 +190,9 @@ def peeking(answer: Any, rng: np.random.Generator) -> str:
     if all(len(set(row)) == 1 for row in runs):
         raise Refused("Every seed gives the same result: does the seed reach the random numbers?")
     reported, honest, posts, new = np.moveaxis(np.array(runs), -1, 0)  # each (shares, seeds)
-    if posts.min() < 385:
-        raise Refused(f"On {int(posts.min())} test posts luck alone moves an accuracy by more than 0.05: exercise 1.2 "
-                      "says how many posts it takes.")
+    if posts.min() < due:
+        raise Refused(f"On {int(posts.min())} test posts luck alone moves an accuracy by more than the task allows: "
+                      "exercise 1.2 says how many posts it takes.")
     copies = np.array(shares)[:, None]
     if (abs(new / posts - (1 - copies)) > 0.1).any():
         if (abs(new / posts - copies) < 0.1).all():

@@ -17,15 +17,15 @@ DROPPED = "dropped"
 
 
 @exercise("12.1")
-def merged_label(answer: Any, rng: np.random.Generator) -> str:
-    """(three votes on the text, three on the picture) → the label of the post, or "dropped"."""
+def merged_label(answer: Any, rng: np.random.Generator, people: int = 3, need: int = 2) -> str:
+    """(votes of so many people on the text, as many on the picture) → the label of the post, or "dropped"."""
     def sides(text: str, picture: str, opposed: Callable = lambda text, picture: DROPPED,
               neutral: Callable = lambda text, picture: picture if text == "neutral" else text) -> str:
         if text == picture or DROPPED in (text, picture):
             return text if text == picture else DROPPED
         return neutral(text, picture) if "neutral" in (text, picture) else opposed(text, picture)
 
-    def rule(one: Callable = lambda votes: DROPPED, need: int = 2, two: Callable = sides, **options) -> Callable:
+    def rule(one: Callable = lambda votes: DROPPED, need: int = need, two: Callable = sides, **options) -> Callable:
         """A function that makes one mistake: where a side has no majority, or where the two sides differ."""
         def function(text_votes, picture_votes):
             return two(_most(text_votes, one, need), _most(picture_votes, one, need), **options)
@@ -36,16 +36,16 @@ def merged_label(answer: Any, rng: np.random.Generator) -> str:
         return DROPPED if others and others[0][1] == votes else label
 
     def one_by_one(text_votes, picture_votes):
-        return _most([sides(*votes) for votes in zip(text_votes, picture_votes)], lambda votes: DROPPED)
+        return _most([sides(*votes) for votes in zip(text_votes, picture_votes)], lambda votes: DROPPED, need)
 
     def other_side(text, picture):
         return picture if text == DROPPED else text if picture == DROPPED else sides(text, picture)
 
-    every = [list(votes) for votes in combinations_with_replacement(MOODS, 3)]
+    every = [list(votes) for votes in combinations_with_replacement(MOODS, people)]
     cases = [(rng.permutation(text).tolist(), rng.permutation(picture).tolist()) for text in every for picture in every]
     _refuse_other_words(answer, cases)
     compare(answer, rule(), cases, {
-        "All six votes go into one pot. Each side is settled by itself first: votes on the text say nothing of the "
+        "All votes go into one pot. Each side is settled by itself first: votes on the text say nothing of the "
         "picture.": pooled,
         "You merge text and picture annotator by annotator, and let the results vote. Here the votes on a side come "
         "first.": one_by_one,
@@ -63,22 +63,22 @@ def merged_label(answer: Any, rng: np.random.Generator) -> str:
             rule(opposed=lambda text, picture: text),
         "Where the sides are opposed the picture wins. Nobody said that it may: such a post is dropped.":
             rule(opposed=lambda text, picture: picture),
-        "With three different votes on a side you take the first annotator's. There is no majority, so the post is "
-        "dropped.": rule(lambda votes: votes[0]),
-        "With three different votes on a side you take the one in the middle. There is no majority, so the post is "
-        "dropped.": rule(lambda votes: "neutral"),
+        "Where no label has votes enough on a side you take the first annotator's. Then the post is dropped.":
+            rule(lambda votes: votes[0]),
+        "Where no label has votes enough on a side you take the one in the middle. Then the post is dropped.":
+            rule(lambda votes: "neutral"),
         "A side without a majority leaves the decision to the other side. Without a majority on both, the post is "
         "dropped.": rule(two=other_side),
-        "You ask for three equal votes on a side. Two of three are a majority.": rule(need=3),
+        f"You ask for {need + 1} equal votes on a side. Of {people}, {need} are enough.": rule(need=need + 1),
         "Only the text decides: the votes on the picture change nothing.": rule(two=lambda text, picture: text),
         "Only the picture decides: the votes on the text change nothing.": rule(two=lambda text, picture: picture),
         "Posts that are neutral on both sides are dropped. They agree.":
             rule(two=lambda text, picture: DROPPED if text == picture == "neutral" else sides(text, picture)),
     })
-    return "A post with six votes has one label, or honestly none."
+    return "A post with many votes has one label, or honestly none."
 
 
-def _most(votes: Sequence[str], otherwise: Callable[[Sequence[str]], str], need: int = 2) -> str:
+def _most(votes: Sequence[str], otherwise: Callable[[Sequence[str]], str], need: int) -> str:
     """The label that has so many of the votes, else what is made of them."""
     label, count = Counter(votes).most_common(1)[0]
     return label if count >= need else otherwise(votes)
@@ -215,7 +215,7 @@ def two_accuracies(answer: Any, rng: np.random.Generator) -> str:
         "These are counts. An accuracy is a share.": both(mean=lambda right, n: np.sum(right)),
         "These are percentages. An accuracy is a share.": both(mean=lambda right, n: 100 * np.mean(right)),
         "These are shares of wrong answers.": both(mean=lambda right, n: 1 - np.mean(right)),
-    })
+    }, parts=True)
     return "The same answers, two accuracies: whoever compares figures asks first which of the two they are."
 
 

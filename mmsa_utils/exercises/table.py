@@ -51,9 +51,13 @@ EXERCISES: dict[str, str] = {
     "12.2": "kappa",
     "12.3": "two_accuracies",
     "12.4": "paired_gain",
+    "13.1": "line_up",
+    "13.2": "padding_moves",
+    "13.3": "renaming",
+    "13.4": "ignored_sides",
 }
 # Number of the notebook -> module of this room that holds its checks.
 MODULES = {"1": "posts", "2": "text", "3": "picture", "4": "fusion", "5": "training", "6": "alignment",
            "7": "conflict", "8": "dashboard", "9": "meeting", "10": "voice",
-           "11": "missing", "12": "real"}
+           "11": "missing", "12": "real", "13": "museum"}
 MARKS = {"right": ("✓", GREEN), "wrong": ("✗", ORANGE), "not yet": ("…", GREY)}

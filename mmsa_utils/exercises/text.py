@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 
 from ..encoders.base import masked_mean
 from .checks import exercise
-from .compare import Refused, alike, compare, expect_shares, kind_of, numbers
+from .compare import Refused, after, alike, compare, expect_shares, kind_of, numbers
 
 
 @exercise("2.1")
@@ -69,8 +70,12 @@ def _pad(texts, filler, length=None, real=1, left=False, fill=None):
 
 
 @exercise("2.2")
-def pad_batch(answer: Any, rng: np.random.Generator) -> str:
-    """(lists of token ids, id of the padding token) → ids and mask, each (texts, tokens of the longest)."""
+def pad_batch(answer: Any, rng: np.random.Generator, left: bool = False, real: int = 1) -> str:
+    """(lists of token ids, id of the padding token) → ids and mask, each (texts, tokens of the longest).
+
+    The padding stands behind the text, or on its `left`; in the mask `real` is for a real token.
+    """
+    pad = functools.partial(_pad, left=left, real=real)
     cases = []
     for filler in (0, 1, 99):
         lengths = rng.permutation([3, 5, 8, int(rng.integers(4, 8))])
@@ -86,34 +91,36 @@ def pad_batch(answer: Any, rng: np.random.Generator) -> str:
             raise Refused("The rows differ in length: a batch is a rectangle, and every row as long as the longest "
                           "text.")
     def filled_mask(texts, filler):
-        return _pad(texts, filler)[0], _pad([[1] * len(text) for text in texts], filler)[0]
+        return pad(texts, filler)[0], pad([[real] * len(text) for text in texts], filler)[0]
 
-    compare(answer, _pad, cases, {
-        "The two tables are swapped: first the ids, then the mask.": lambda texts, filler: _pad(texts, filler)[::-1],
-        "The mask is the wrong way round: 1 is for a real token, 0 for padding.":
-            lambda texts, filler: _pad(texts, filler, real=0),
+    compare(answer, pad, cases, {
+        "The two tables are swapped: first the ids, then the mask.": lambda texts, filler: pad(texts, filler)[::-1],
+        f"The mask is the wrong way round: {real} is for a real token, {1 - real} for padding.":
+            lambda texts, filler: pad(texts, filler, real=1 - real),
         "The mask calls every token real, the padding too.":
-            lambda texts, filler: (_pad(texts, filler)[0], [[1] * max(map(len, texts)) for _ in texts]),
+            lambda texts, filler: (pad(texts, filler)[0], [[real] * max(map(len, texts)) for _ in texts]),
         "The filling is always 0. Not every tokenizer has its padding there: use the id that is handed in.":
-            lambda texts, filler: _pad(texts, filler, fill=0),
-        "The mask is filled up with the id of the padding token. In the mask padding is always 0.": filled_mask,
+            lambda texts, filler: pad(texts, filler, fill=0),
+        f"The mask is filled up with the id of the padding token. In the mask padding is always {1 - real}.":
+            filled_mask,
         "The mask takes every id but 0 for real. Where the padding token has another id, the padding counts as words.":
-            lambda texts, filler: (_pad(texts, filler)[0],
-                                   [[int(number != 0) for number in row] for row in _pad(texts, filler)[0]]),
+            lambda texts, filler: (pad(texts, filler)[0],
+                                   [[int((number != 0) == real) for number in row] for row in pad(texts, filler)[0]]),
+        "The padding stands after the text. The task puts it before." if left else
         "The padding stands before the text. Put it after, so that [CLS] stays the first token.":
-            lambda texts, filler: _pad(texts, filler, left=True),
+            lambda texts, filler: pad(texts, filler, left=not left),
         "Words are cut off: the batch is as long as its shortest text, not its longest.":
-            lambda texts, filler: _pad(texts, filler, min(map(len, texts))),
+            lambda texts, filler: pad(texts, filler, min(map(len, texts))),
         "One column too many: the longest text needs no padding.":
-            lambda texts, filler: _pad(texts, filler, max(map(len, texts)) + 1),
+            lambda texts, filler: pad(texts, filler, max(map(len, texts)) + 1),
         "The texts stand in another order than before, and the labels that belong to them would not.":
-            lambda texts, filler: _pad(sorted(texts, key=len), filler),
+            lambda texts, filler: pad(sorted(texts, key=len), filler),
     })
     for filler in (0, 7):
         texts = [[101, filler, 102], [101, 8, filler, 9, 102], [101, 5, 6, filler]]
-        if not alike(answer(texts, filler), _pad(texts, filler)):
+        if not alike(answer(texts, filler), pad(texts, filler)):
             raise Refused("Right, until a text holds the padding's id among its own tokens: then the mask calls a real "
-                          "token padding. The ids do not say where a text ends; the lengths do.")
+                          "token padding. The ids do not say where a text ends; the lengths do.", 1 / 2)
     return "Texts of any length now share one table, and the mask knows where each of them ends."
 
 
@@ -172,6 +179,7 @@ def nearest_rows(answer: Any, rng: np.random.Generator) -> str:
     return "You can search any collection of texts by direction, and the question itself never counts as a find."
 
 
+@after(1, of=2)
 def _refuse_lost_twins(answer: Any, rng: np.random.Generator) -> None:
     """Refuse a search that fails where another text has the very same vector: then two rows share the first place."""
     for twin, row in ((0, 7), (2, 11), (9, 3), (4, 5), (10, 6), (1, 2)):

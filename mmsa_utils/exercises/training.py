@@ -12,13 +12,17 @@ from torch.nn import functional as F
 
 from ..learning.losses import loss_of
 from .checks import exercise
-from .compare import Refused, alike, compare, expect_keys, numbers
+from .compare import Refused, after, alike, compare, expect_keys, numbers
 
 
 @exercise("5.1")
-def epoch_accuracy(answer: Any, rng: np.random.Generator) -> str:
-    """List of (logits (posts, 1), labels (posts,)), of uneven sizes → share of right answers, a number."""
+def epoch_accuracy(answer: Any, rng: np.random.Generator, sure: float = 0.5) -> str:
+    """List of (logits (posts, 1), labels (posts,)), of uneven sizes → share right; positive is what is above `sure`."""
+    limit = np.log(sure / (1 - sure))
     cases = [([_batch(rng, posts) for posts in sizes],) for sizes in ((6, 6, 1), (5, 2), (8, 8, 8, 3), (4, 7))]
+
+    def right_of(z, y):
+        return (z[:, 0] > limit) == (y == 1)
 
     def count(rule):  # right answers over all posts
         return lambda batches: sum(rule(z, y).sum() for z, y in batches) / sum(len(y) for _, y in batches)
@@ -28,38 +32,38 @@ def epoch_accuracy(answer: Any, rng: np.random.Generator) -> str:
 
     def every_pair(batches):
         z, y = pooled(batches)
-        return ((z > 0) == (y == 1)).double().mean()
+        return ((z > limit) == (y == 1)).double().mean()
 
-    compare(answer, count(_right), cases, {
+    compare(answer, count(right_of), cases, {
         "This is the average of the batches' accuracies: the posts of a small last batch weigh more than the others.":
-            lambda batches: torch.stack([_right(z, y).double().mean() for z, y in batches]).mean(),
-        "The logits are compared with 0.5, which is the middle for probabilities. Where do logits change sides?":
-            count(lambda z, y: (z[:, 0] > 0.5) == (y == 1)),
+            lambda batches: torch.stack([right_of(z, y).double().mean() for z, y in batches]).mean(),
+        f"The logits are compared with {sure}, which is a limit for probabilities. Where do logits change sides?":
+            count(lambda z, y: (z[:, 0] > sure) == (y == 1)),
         "Every post is called positive here. Is a probability compared with 0, or the sigmoid applied twice?":
             count(lambda z, y: y == 1),
         "Every post is called negative here. With a single logit a post, argmax has nothing to choose from.":
             count(lambda z, y: y == 0),
         "Each answer was compared with every label of its batch: (posts, 1) beside (posts,) is spread to a table. "
-        "Bring both to one shape first.": count(lambda z, y: (z > 0) == (y == 1)),
+        "Bring both to one shape first.": count(lambda z, y: (z > limit) == (y == 1)),
         "Each answer was compared with every label of the epoch: (posts, 1) beside (posts,) is spread to a table. "
         "Bring both to one shape first.": every_pair,
         "Only posts that were called positive are counted: a negative post that is called negative is right, too.":
-            count(lambda z, y: (z[:, 0] > 0) & (y == 1)),
+            count(lambda z, y: (z[:, 0] > limit) & (y == 1)),
         "This is the number of right answers. The task asks for their share.":
-            lambda batches: sum(_right(z, y).sum() for z, y in batches),
+            lambda batches: sum(right_of(z, y).sum() for z, y in batches),
         "The right answers are divided by the number of batches, not of posts.":
-            lambda batches: sum(_right(z, y).sum() for z, y in batches) / len(batches),
+            lambda batches: sum(right_of(z, y).sum() for z, y in batches) / len(batches),
         "This is the share of wrong answers: a high logit says positive, and positive is label 1.":
-            count(lambda z, y: ~_right(z, y)),
+            count(lambda z, y: ~right_of(z, y)),
         "Each answer was compared with every label of its batch, as (posts, 1) beside (posts,) is spread to a table; "
         "and the batches were averaged, so that the posts of a small one weigh more.":
-            lambda batches: torch.stack([((z > 0) == (y == 1)).double().mean() for z, y in batches]).mean(),
+            lambda batches: torch.stack([((z > limit) == (y == 1)).double().mean() for z, y in batches]).mean(),
         "Only the first batch is counted. Does `return` stand inside the loop?":
-            lambda batches: _right(*batches[0]).double().mean(),
+            lambda batches: right_of(*batches[0]).double().mean(),
         "The right answers are divided by the length of the pairs, which is 2. How many posts are in a batch?":
-            lambda batches: sum(_right(z, y).sum() for z, y in batches) / (2 * len(batches)),
-        "Only the last batch is counted.": lambda batches: _right(*batches[-1]).double().mean(),
-        "These are percent. The task asks for a share between 0 and 1.": lambda batches: 100 * count(_right)(batches),
+            lambda batches: sum(right_of(z, y).sum() for z, y in batches) / (2 * len(batches)),
+        "Only the last batch is counted.": lambda batches: right_of(*batches[-1]).double().mean(),
+        "These are percent. The task asks for a share between 0 and 1.": lambda batches: 100 * count(right_of)(batches),
     })
     return "Every post counts once, whatever batch it came in. That is how `evaluate` counts."
 
@@ -99,17 +103,18 @@ def binary_loss(answer: Any, rng: np.random.Generator) -> str:
         given = numbers(answer(sure, labels))
     except Refused as stopped:  # Python's own arithmetic stops, where PyTorch's goes on with an infinity
         if any(words in str(stopped) for words in ("Overflow", "ZeroDivision", "ValueError")):
-            raise Refused(breaks) from None
+            raise Refused(breaks, 1 / 3) from None
         raise
     if not np.isfinite(given).all():
-        raise Refused(breaks)
+        raise Refused(breaks, 1 / 3)
     if not alike(given, loss_of(sure, labels), 1e-3):
         raise Refused("Right for ordinary logits, but a very sure mistake, such as a logit of -1000 for a positive "
-                      "post, costs the wrong amount. Was something cut off to keep the logarithm finite?")
+                      "post, costs the wrong amount. Was something cut off to keep the logarithm finite?", 1 / 3)
     _refuse_broken_slopes(answer, sure, labels)
     return "This loss is right for every logit, and no single post can turn it into infinity."
 
 
+@after(2, of=3)
 def _refuse_broken_slopes(answer: Any, logits: torch.Tensor, labels: torch.Tensor) -> None:
     """Refuse a loss whose value is right and whose gradients are not; one of plain numbers has none."""
     logits = logits.clone().requires_grad_()
@@ -248,10 +253,6 @@ def learning_curve(answer: Any, rng: np.random.Generator) -> str:
 def _batch(rng: np.random.Generator, posts: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Random logits (posts, 1) and labels (posts,) of 0 and 1."""
     return torch.from_numpy(rng.normal(0.2, 1.0, (posts, 1))).float(), torch.from_numpy(rng.integers(0, 2, posts))
-
-
-def _right(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    return (logits[:, 0] > 0) == (labels == 1)
 
 
 def _clouds(rng: np.random.Generator):

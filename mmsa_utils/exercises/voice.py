@@ -12,18 +12,16 @@ from .checks import exercise
 from .compare import Refused, alike, compare, numbers
 
 
-def _to_mel(hertz: Any) -> np.ndarray:
-    return 2595 * np.log10(1 + np.asarray(hertz, float) / 700)
-
-
-def _to_hertz(mel: Any) -> np.ndarray:
-    return 700 * (10 ** (np.asarray(mel, float) / 2595) - 1)
-
-
 @exercise("10.1")
-def mel_filters(answer: Any, rng: np.random.Generator) -> str:
-    """(bands, frequencies (f,) in Hz) → triangles (bands, f)."""
-    def filters(extra: int = 2, back: Callable = _to_hertz, to: Callable = _to_mel, scale: Callable = np.array,
+def mel_filters(answer: Any, rng: np.random.Generator, factor: float = 2595, corner: float = 700) -> str:
+    """(bands, frequencies (f,) in Hz) → triangles (bands, f), at mels factor * log10(1 + f / corner)."""
+    def to_mel(hertz):
+        return factor * np.log10(1 + np.asarray(hertz, float) / corner)
+
+    def to_hertz(mel):
+        return corner * (10 ** (np.asarray(mel, float) / factor) - 1)
+
+    def filters(extra: int = 2, back: Callable = to_hertz, to: Callable = to_mel, scale: Callable = np.array,
                 peak: Callable = lambda corners, b: corners[b + 1], shape: Callable = np.minimum, cut: bool = True,
                 weigh: Callable = lambda rows, corners: rows) -> Callable:
         """A function that makes one mistake: in the corners, in the triangles, or in what becomes of them."""
@@ -52,11 +50,11 @@ def mel_filters(answer: Any, rng: np.random.Generator) -> str:
         "Your corners are still in mel, and are held against frequencies in Hz: they have to be turned back.":
             filters(back=np.array),
         "Into mel by one logarithm and back by another: 10 raised to something undoes the decimal logarithm, e does "
-        "not.": filters(back=lambda mel: 700 * (np.exp(mel / 2595) - 1)),
+        "not.": filters(back=lambda mel: corner * (np.exp(mel / factor) - 1)),
         "On the way back the 1 under the logarithm is not taken away again, so no corner lies at 0 Hz.":
-            filters(back=lambda mel: 700 * 10 ** (mel / 2595)),
+            filters(back=lambda mel: corner * 10 ** (mel / factor)),
         "Your triangles have straight sides in mel: seen in Hz they are bent. The task draws them straight in Hz.":
-            filters(back=np.array, scale=_to_mel),
+            filters(back=np.array, scale=to_mel),
         "These are corners of section 3's scale. The task gives the formula of another one.":
             filters(to=lambda top: 15 + 27 * np.log(top / 1000) / np.log(6.4),
                     back=lambda mel: np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))),
@@ -76,11 +74,11 @@ def mel_filters(answer: Any, rng: np.random.Generator) -> str:
 
 
 @exercise("10.2")
-def decibels(answer: Any, rng: np.random.Generator) -> str:
-    """(samples (n,), window (w,), step) → (frames, w / 2 + 1) dB, from 0 down to -80."""
+def decibels(answer: Any, rng: np.random.Generator, lowest: float = -80) -> str:
+    """(samples (n,), window (w,), step) → (frames, w / 2 + 1) dB, from 0 down to `lowest`."""
     def spectrogram(weigh: bool = True, size: Callable = lambda s: np.abs(s) ** 2, fft: Callable = np.fft.rfft,
                     log: Callable = lambda p: 10 * np.log10(p), top: Callable = np.max,
-                    floor: Callable = lambda dB: np.maximum(dB, -80), hop: Callable = lambda step, w: step,
+                    floor: Callable = lambda dB: np.maximum(dB, lowest), hop: Callable = lambda step, w: step,
                     end: Callable = lambda n, w: n - w + 1) -> Callable:
         """A function that makes one mistake, in the place that is named."""
         def function(samples, window, step):
@@ -102,7 +100,7 @@ def decibels(answer: Any, rng: np.random.Generator) -> str:
         "10 times the logarithm belongs to a power. Yours is an amplitude: it comes out half as deep.":
             spectrogram(size=np.abs),
         "The natural logarithm: decibels take that of base 10.": spectrogram(log=lambda p: 10 * np.log(p)),
-        "These are bels, with a floor at -80 of them. A bel has ten decibels.": spectrogram(log=np.log10),
+        f"These are bels, with a floor at {lowest} of them. A bel has ten decibels.": spectrogram(log=np.log10),
         "Every frame is held against its own loudest frequency, so that silence comes out as loud as a shout. 0 dB is "
         "the loudest of the whole clip.": spectrogram(top=lambda power: power.max(1, keepdims=True)),
         "Held against the average: then the loudest lies above 0 dB.": spectrogram(top=np.mean),
@@ -112,10 +110,10 @@ def decibels(answer: Any, rng: np.random.Generator) -> str:
             lambda *case: (lambda level: level - level.max())(spectrogram(top=lambda power: 1.0)(*case)),
         "Some levels lie below the floor. What is quieter than the task's lowest level counts as that.":
             spectrogram(floor=lambda dB: dB),
-        "What lies lower than -80 dB is set to 0: the quietest is now as loud as the loudest.":
-            spectrogram(floor=lambda dB: np.where(dB < -80, 0, dB)),
+        f"What lies lower than {lowest} dB is set to 0: the quietest is now as loud as the loudest.":
+            spectrogram(floor=lambda dB: np.where(dB < lowest, 0, dB)),
         "The levels are positive: below the loudest a level is negative.":
-            spectrogram(floor=lambda dB: -np.maximum(dB, -80)),
+            spectrogram(floor=lambda dB: -np.maximum(dB, lowest)),
         "The frames do not overlap: yours begin one window apart. How far apart does the task begin them?":
             spectrogram(hop=lambda step, w: w),
         "Your frames begin one sample apart. The task gives the step.": spectrogram(hop=lambda step, w: 1),
@@ -149,21 +147,20 @@ def _refuse_silence(answer: Any, reference: Callable, case: tuple) -> None:
         return
     if np.isnan(values).any():
         raise Refused("Right while there is sound. In perfect silence there is a NaN: the power is 0, its logarithm "
-                      "minus infinity, and that less itself is no number. What is held against what?")
+                      "minus infinity, and that less itself is no number. What is held against what?", 1 / 2)
     if np.isneginf(values).any():
         raise Refused("Right while there is sound. Perfect silence comes out as minus infinity: the floor has to be "
-                      "under it, too.")
-    raise Refused("Right while there is sound, and wrong where it is perfectly silent for a while: that is the floor.")
-
-
-def _tokens_of(samples: int) -> int:
-    return -(-(samples // 160 + 1) // 8)
+                      "under it, too.", 1 / 2)
+    raise Refused("Right while there is sound, and wrong where it is perfectly silent for a while: the floor.", 1 / 2)
 
 
 @exercise("10.3")
-def still_and_moving(answer: Any, rng: np.random.Generator) -> str:
+def still_and_moving(answer: Any, rng: np.random.Generator, hop: int = 160, times: int = 8) -> str:
     """(tokens (batch, t, width), samples: a list of whole numbers) → mean and deviation (batch, 2 * width)."""
-    def summary(count: Callable = _tokens_of, of_mean: Callable | None = None, of_spread: Callable | None = None,
+    def tokens_of(samples):
+        return -(-(samples // hop + 1) // times)
+
+    def summary(count: Callable = tokens_of, of_mean: Callable | None = None, of_spread: Callable | None = None,
                 spread: Callable = lambda x: x.std(0), order: Callable = lambda *halves: halves) -> Callable:
         """A function that makes one mistake, in the place that is named."""
         def function(tokens, samples):
@@ -174,41 +171,39 @@ def still_and_moving(answer: Any, rng: np.random.Generator) -> str:
             return np.array(rows)
         return function
 
-    def everything(samples):
-        return 10**6
-
     def from_zero(tokens, samples):
         """Zeros where there is no token, and then a mean over all places."""
-        real = torch.arange(tokens.shape[1]) < torch.tensor([_tokens_of(n) for n in samples])[:, None]
+        real = torch.arange(tokens.shape[1]) < torch.tensor([tokens_of(n) for n in samples])[:, None]
         kept = tokens.double() * real[:, :, None]
         return torch.cat([kept.mean(1), kept.std(1, unbiased=False)], 1)
 
     def clips(batch, width):
-        lengths = [int(rng.integers(3, 16)) * 1280 - 1280 + int(left)  # the last ones of frames, and of tokens
-                   for left in rng.choice([0, 159, 160, 640, 1119, 1120, 1279], batch, replace=False)]
-        longest = max(map(_tokens_of, lengths)) + 1  # the longest clip has padding, too
+        borders = [0, hop - 1, hop, hop * times // 2, hop * (times - 1) - 1, hop * (times - 1), hop * times - 1]
+        lengths = [int(rng.integers(2, 15)) * hop * times + int(left)  # the last ones of frames, and of tokens
+                   for left in rng.choice(borders, batch, replace=False)]
+        longest = max(map(tokens_of, lengths)) + 1  # the longest clip has padding, too
         tokens = torch.from_numpy(rng.normal(0, 1, (batch, longest, width))).float()
         for row, length in enumerate(lengths):
-            tokens[row, _tokens_of(length):] = 7
+            tokens[row, tokens_of(length):] = 7
         return tokens, lengths
 
     cases = [clips(batch, width) for batch, width in ((5, 3), (7, 2), (4, 4))]
     compare(answer, summary(), cases, {
         "The padding is counted in: a short clip is then a little of itself and much of its padding.":
-            summary(everything),
-        "The mean is right, and the deviation counts the padding in.": summary(of_spread=everything),
-        "The deviation is right, and the mean counts the padding in.": summary(of_mean=everything),
+            summary(lambda n: 10**6),
+        "The mean is right, and the deviation counts the padding in.": summary(of_spread=lambda n: 10**6),
+        "The deviation is right, and the mean counts the padding in.": summary(of_mean=lambda n: 10**6),
         "The padding is set to zero, and then counted in: zeros are numbers, too.": from_zero,
         "Your clips are a token short: the first frame lies at the very beginning, and an odd number of frames is "
-        "halved with the larger half kept.": summary(lambda n: max(1, (n // 160) // 8)),
+        "halved with the larger half kept.": summary(lambda n: max(1, (n // hop) // times)),
         "Some of your clips are a token short: an odd number of frames is halved with the larger half kept.":
-            summary(lambda n: max(1, (n // 160 + 1) // 8)),
+            summary(lambda n: max(1, (n // hop + 1) // times)),
         "Where the samples are a multiple of a token's, a token is missing: the first frame lies at the very "
-        "beginning, so there is one more than the steps.": summary(lambda n: max(1, -(-(n // 160) // 8))),
+        "beginning, so there is one more than the steps.": summary(lambda n: max(1, -(-(n // hop) // times))),
         "Where samples end just at a token's border, the frame that begins there is missing.":
-            summary(lambda n: max(1, -(-n // 1280))),
-        "Some of your clips have a token too many: a frame every 160 samples, and none for what is left over.":
-            summary(lambda n: -(-(-(-n // 160) + 1) // 8)),
+            summary(lambda n: max(1, -(-n // (hop * times)))),
+        f"Some of your clips have a token too many: a frame every {hop} samples, and none for what is left over.":
+            summary(lambda n: -(-(-(-n // hop) + 1) // times)),
         "You divide by one less than there are tokens, as PyTorch does unless it is told otherwise. The task divides "
         "by their number.": summary(spread=lambda x: x.std(0, ddof=1)),
         "This is the variance, and its square root is still to be taken.": summary(spread=lambda x: x.var(0)),

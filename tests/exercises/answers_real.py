@@ -228,7 +228,7 @@ WRONG = {
         (merged(opposed=lambda text, picture: text), "the text wins"),
         (merged(opposed=lambda text, picture: picture), "the picture wins"),
         (first_vote, "first annotator's"), (merged(none="neutral"), "the one in the middle"),
-        (left_to_the_other, "leaves the decision"), (merged(need=3), "three equal votes"),
+        (left_to_the_other, "leaves the decision"), (merged(need=3), "3 equal votes"),
         (lambda text, picture: votes_of(text), "Only the text"),
         (lambda text, picture: votes_of(picture), "Only the picture"), (no_neutral, "They agree"),
         (lambda *votes: MOODS.index(merged_at_once(*votes)) if merged_at_once(*votes) in MOODS else -1, "got an int"),

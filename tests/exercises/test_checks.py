@@ -16,6 +16,7 @@ import torch
 from helpers import generators
 
 from mmsa_utils import checks
+from mmsa_utils.exercises.cells import folds_of
 from mmsa_utils.exercises.checks import Answer, NotYet, Verdict, exercise
 from mmsa_utils.exercises.compare import Refused, alike, compare, expect_kind
 from mmsa_utils.exercises.table import EXERCISES, MODULES
@@ -144,7 +145,7 @@ def test_the_table_matches_the_notebooks(key):
     assert [re.match(r"### Exercise ([\d.]+) · \S", card.source)[1] for card, _, _ in found] == listed
     for number, (_, stub, folds) in zip(listed, found):
         assert stub.source.splitlines()[-1].startswith(f"check.{EXERCISES[number]}(")
-        assert "```" not in solutions.folds_of(folds)["Hint"]
+        assert "```" not in folds_of(folds)["Hint"]
         (shown,) = [output for output in stub.outputs if output.output_type == "execute_result"]
         assert f"Exercise {number}, not yet" in shown.data["text/plain"]
 
@@ -168,6 +169,7 @@ def test_wrong_answers_are_refused_each_with_its_own_message(name):
         verdict = getattr(checks, name)(answer)
         assert verdict.status == "wrong", f"taken for {verdict.status}: the answer that should hear {words!r}"
         assert words in verdict.message
+        assert 0 <= verdict.share < 1
         assert getattr(checks, name)(answer, seed=1).status == "wrong"
         assert not is_code(verdict.message), "a message that hands out code gives the answer away"
         messages.append(verdict.message)

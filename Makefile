@@ -1,6 +1,6 @@
 # Everything runs in .venv, which the first target that needs it makes. Bare `make` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help run test lab dashboard notebooks book wheel lint clean
+.PHONY: help run test lab dashboard notebooks book quiz slides wheel lint clean
 
 ifeq ($(OS),Windows_NT)
 PYTHON ?= python
@@ -16,7 +16,7 @@ help: ## list the targets
 	@echo "usage: make TARGET   (PYTHON=/path/to/python3 picks the interpreter that makes .venv)"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' Makefile
 
-run: $(READY) ## set up, then execute notebooks 00-12 in order; results under build/run
+run: $(READY) ## set up, then execute notebooks 00-13 in order; results under build/run
 	@$(PY) tools/notebooks/execute.py run notebooks/[0-9]*.ipynb
 
 test: $(READY) ## set up, then the unit tests and every notebook against its stored output
@@ -36,6 +36,12 @@ notebooks: $(READY) ## execute the notebooks in place, make their solutions, nor
 
 book: $(READY) ## build the notebooks, the guides and the reference as web pages, in build/book
 	@$(PY) tools/publish/make_book.py
+
+quiz: $(READY) ## write the quiz bank for learning platforms, as GIFT and as QTI, in build/quiz
+	@$(PY) tools/publish/quiz.py
+
+slides: $(READY) ## make a deck of slides for each notebook, as a web page and as PDF, in build/slides
+	@$(PY) tools/publish/slides.py
 
 wheel: $(READY) ## build dist/mmsa_utils-*.whl, weights included: one file to upload to Colab
 	@$(PY) tools/publish/make_wheel.py
@@ -59,6 +65,6 @@ $(READY): pyproject.toml constraints.txt
 	  echo "make: '$(PYTHON)' cannot make a virtual environment." >&2; \
 	  echo "      On Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
 	@echo "Installing what constraints.txt pins into .venv (the first time: a few minutes)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,dashboard,heic,audio,onnx,docs,test,dev]"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[notebooks,dashboard,heic,audio,onnx,scale,docs,test,dev]"
 	@$(PY) -c "import matplotlib.font_manager"  # builds its cache now, and no notebook has to say that it does
 	@touch $@

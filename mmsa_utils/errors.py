@@ -19,6 +19,12 @@ def is_want_of_memory(error: BaseException) -> bool:
         "can't allocate memory" in words or "out of memory" in words or "not enough memory" in words)
 
 
+def is_loss_of_another(error: BaseException) -> bool:
+    """Whether an error says that another of several processes is gone, as gloo and NCCL do, by which torch talks."""
+    words = f"{type(error).__name__} {error}".lower()
+    return any(sign in words for sign in ("gloo", "nccl", "distbackend", "distnetwork", "diststore"))
+
+
 def chain(error: BaseException) -> list[BaseException]:
     """An error, and those that it came from: a library wraps what the library below it raised."""
     links: list[BaseException] = []

@@ -37,17 +37,23 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
     apple = torch.mps.get_rng_state() if device.type == "mps" else None
     turn = _turn
     with turn, torch.random.fork_rng(devices=cards):
-        torch.default_generator.manual_seed(seed)
-        if cards:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        if apple is not None:
-            torch.mps.manual_seed(seed)
+        reseed(seed, device)
         try:
             yield
         finally:
             if apple is not None:
                 torch.mps.set_rng_state(apple)
+
+
+def reseed(seed: int, device: torch.device | str = "cpu") -> None:
+    """Within `seeded`: go on from another seed, on the CPU and on that device."""
+    device = torch.device(device)
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+    if device.type == "mps":
+        torch.mps.manual_seed(seed)
 
 
 @contextlib.contextmanager

@@ -6,41 +6,80 @@ Its words are in `options`, what a command does in its own module.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
+import time
+from collections.abc import Iterator
 from typing import Any
 
-from ..errors import broken_package
+from .. import processes
+from ..errors import broken_package, in_short, is_loss_of_another
 from .commands import COMMANDS, in_words
 from .common import check_out, unfinished
 from .options import check, parser
 
+#: Seconds that another process than the first waits before it says why it failed. Whoever ends in failure ends all; if
+#: all fail of the same, the first has said so by then.
+PATIENCE = 5.0
+
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 it failed, 2 the call's words were off."""
-    arguments = read(argv)
+    """Run one command; returns the exit code: 0 done, 1 it failed, 2 the call's words were off.
+
+    Of several processes, which torchrun starts, the first one speaks; another does when it alone fails.
+    """
+    if processes.number() > 1:  # torch's remarks to whoever writes the loop: before it is imported
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    with one_voice():
+        arguments = read(argv)
     try:
-        check_out(arguments)
-        result = COMMANDS[arguments.command](arguments)
+        with one_voice():
+            if processes.is_first():
+                check_out(arguments)
+            result = COMMANDS[arguments.command](arguments)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return failed(f"{error}")
     except ImportError as error:
-        print(f"error: {broken_package(error)}: ask the doctor, `python -m mmsa_utils doctor`.", file=sys.stderr)
-        return 1
+        return failed(f"{broken_package(error)}: ask the doctor, `python -m mmsa_utils doctor`.")
     except MemoryError as error:
-        print(f"error: this machine's memory is not enough ({error}): ask for less, or close other programs.",
-              file=sys.stderr)
-        return 1
+        return failed(f"this machine's memory is not enough ({error}): ask for less, or close other programs.")
     except KeyboardInterrupt:
-        print(f"\n{stopped(arguments)}", file=sys.stderr)
+        if processes.is_first():
+            print(f"\n{stopped(arguments)}", file=sys.stderr)
         return 130
+    except RuntimeError as error:
+        if processes.number() == 1 or not is_loss_of_another(error):
+            raise
+        time.sleep(PATIENCE)  # it says why, and then all are ended
+        return failed(f"another of the {processes.number()} processes ended ({in_short(error)}): the same command goes "
+                      "on after the last epoch that was kept.")
     if isinstance(result, int):  # it has printed for itself
         return result
     said = in_words(arguments.command) or (lambda result: "\n".join(lines(result)))
     print(json.dumps(result) if arguments.json else said(result))
     return 0
+
+
+@contextlib.contextmanager
+def one_voice() -> Iterator[None]:
+    """Let nothing be said, unless by the first process."""
+    if processes.is_first():
+        yield
+        return
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        yield
+
+
+def failed(why: str) -> int:
+    """Say why nothing came of it; returns the exit code."""
+    who = ""
+    if not processes.is_first():
+        time.sleep(PATIENCE)
+        who = f"process {processes.place()}: "
+    print(f"error: {who}{why}", file=sys.stderr, flush=True)
+    return 1
 
 
 def read(argv: list[str] | None) -> argparse.Namespace:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from .. import processes
 from ..bars import progress
 from ..learning.batches import make_loader
 from ..learning.device import best_device
 from ..learning.familiarity import learn_familiarity
 from ..learning.losses import balanced_weights
+from ..learning.together import start
 from ..learning.training import history_table, train
 from ..model.model import MultimodalSentimentModel
 from ..posts.food import PIXELS, FoodPosts
@@ -28,8 +31,12 @@ from .sources import sets_of
 TEST_POSTS = 1000  # generated ones, on which a model is measured once
 
 
-def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Train a pair end to end, on generated posts or on one's own; measure it once on the test posts."""
+def run(arguments: argparse.Namespace) -> dict[str, Any] | int:
+    """Train a pair end to end, on generated posts or on one's own; measure it once on the test posts.
+
+    Of several processes the first one does what follows the training; the others are done then: 0.
+    """
+    accelerator = start(alone="ACCELERATE_MIXED_PRECISION" in os.environ)  # what accelerate launch always says
     binary = arguments.pair == "bert+resnet18" if arguments.binary is None else arguments.binary
     seed, names = arguments.seed, pair_of(arguments.pair)
     if binary and "voice" in names:
@@ -51,6 +58,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             raise ValueError("--binary is for generated posts and tables of your own: a known set has its own classes.")
         sets = sets_of(arguments, classes)
         if sets.given:
+            if accelerator is not None:
+                raise ValueError(f"{arguments.data[:200]} holds features, on which a fusion and a head are trained in "
+                                 "one process: start the same without torchrun.")
             return given.run(arguments, sets)
         parts, classes = dict(sets.parts), sets.classes
         result |= {**sets.about, "remarks": sets.remarks}
@@ -61,17 +71,23 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     train_posts, validation_posts, test_posts = (parts[name] for name in NAMES)
     model = MultimodalSentimentModel(**names, size=arguments.size, classes=classes, fusion=arguments.fusion,
                                      absent=arguments.modality_dropout > 0, frozen=arguments.freeze,
-                                     seed=seed).to(best_device())
+                                     seed=seed).to(accelerator.device if accelerator else best_device())
     for name, posts in (("training", train_posts), ("validation", validation_posts)):
         log(f"{name}: {len(posts)} posts, " + ", ".join(f"{n} {c}" for c, n in _by_class(posts, classes).items()))
     log(f"test: {len(test_posts)} posts" + ("".join(f", {n} {c}" for c, n in test_posts.counts().items())
                                             if isinstance(test_posts, FilePosts) else ""))
     weights = balanced_weights(_labels(train_posts), len(classes)) if arguments.class_weights else None
-    history = train(model, make_loader(train_posts, model, shuffle=True, seed=seed),
-                    make_loader(validation_posts, model, 64), epochs=arguments.epochs, seed=seed,
-                    class_weights=weights, modality_dropout=arguments.modality_dropout,
-                    encoder_lr=1e-3 if arguments.size == "mini" else 2e-5,
+    batch, workers = arguments.batch_size, arguments.workers
+    history = train(model, make_loader(train_posts, model, batch, shuffle=True, seed=seed, num_workers=workers),
+                    make_loader(validation_posts, model, 2 * batch, num_workers=workers), epochs=arguments.epochs,
+                    seed=seed, class_weights=weights, modality_dropout=arguments.modality_dropout,
+                    encoder_lr=1e-3 if arguments.size == "mini" else 2e-5, precision=arguments.precision,
+                    accumulate=arguments.accumulate, accelerator=accelerator,
                     checkpoint=arguments.out and unfinished(arguments) / "run.safetensors")
+    if accelerator is not None:
+        accelerator.end_training()
+        if not processes.is_first():
+            return 0
     model.learned_from = digests_of(train_posts)
     model.familiarity = learn_familiarity(model, train_posts, validation_posts, show_progress=True)
     log(history_table(history))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,12 +19,14 @@ from .metrics import accuracy, regression_summary, summary
 
 @torch.no_grad()
 def outputs(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]], show_progress: bool = False,
-            modality_dropout: float = 0.0) -> tuple[Tensor, Tensor]:
+            modality_dropout: float = 0.0, gather: Callable[[Any], Any] | None = None) -> tuple[Tensor, Tensor]:
     """The model's logits (n, outputs) and the labels (n,) of all examples, with dropout off.
 
-    With `modality_dropout` each side of each post is left out with that probability, the same ones each time.
+    With `modality_dropout` each side of each post is left out with that probability, the same ones each time. Where
+    several processes have a part of each batch, `gather` makes whole batches of parts (`Team.gather`).
     """
-    logits, labels = [], []
+    logits: list[Tensor] = []
+    labels: list[Tensor] = []
     generator = torch.Generator().manual_seed(0)
     with evaluating(model):
         for batch in progress(loader, "evaluate", show_progress):
@@ -34,8 +37,9 @@ def outputs(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]]
                 said = model.classify(model.fuse(sides))
             else:
                 said = model(**inputs)
-            logits.append(said.float().cpu())
-            labels.append(batch["labels"])
+            part = (said.float(), batch["labels"])
+            for kept, rows in zip((logits, labels), part if gather is None else gather(part)):
+                kept.append(rows.cpu())
     if not logits:
         raise ValueError("there are no batches: expected at least one.")
     return torch.cat(logits), torch.cat(labels)
@@ -50,13 +54,14 @@ def answers(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]]
 
 def evaluate(model: MultimodalSentimentModel, loader: Iterable[dict[str, Tensor]],
              show_progress: bool = False, class_weights: Tensor | None = None,
-             modality_dropout: float = 0.0) -> dict[str, float]:
+             modality_dropout: float = 0.0, gather: Callable[[Any], Any] | None = None) -> dict[str, float]:
     """Loss, accuracy, macro-F1 and calibration error, counted over the examples of a loader.
 
     For a model without classes: loss (mean squared error), mean absolute error and correlation. With `class_weights`
-    (classes,) the loss is `weighted_loss`; all else is as it would be without. With `modality_dropout`, see `outputs`.
+    (classes,) the loss is `weighted_loss`; all else is as it would be without. For `modality_dropout` and `gather` see
+    `outputs`.
     """
-    return measured(*outputs(model, loader, show_progress, modality_dropout), class_weights)
+    return measured(*outputs(model, loader, show_progress, modality_dropout, gather), class_weights)
 
 
 def measured(logits: Tensor, labels: Tensor, class_weights: Tensor | None = None) -> dict[str, float]:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Run:
         settings: what else, beside the network's first weights, its optimizer and the random state, makes a run the
             same as an earlier one: plain values and lists of tensors.
         watched: somebody wants to see every epoch. Those of an earlier start cannot be shown again.
+        share: of several processes, gives each what the first has found in its file; the others have no path.
 
     Attributes:
         history: a row an epoch, those of an earlier start included: ``len(run.history)`` epochs are behind us.
@@ -42,15 +44,20 @@ class Run:
     """
 
     def __init__(self, net: nn.Module, parts: list, path: str | Path | None = None, settings: dict | None = None,
-                 watched: bool = False):
+                 watched: bool = False, share: Callable[[Any], Any] | None = None):
         self.net, self.parts, self.path = net, parts, Path(path) if path else None
         self.history: list[dict[str, float]] = []
         self.best_loss = float("inf")
         self.best_state: dict[str, Tensor] | None = None
         self.device = next(net.parameters()).device
+        kept = None
         if self.path:
             self.settings = self._fingerprint(settings or {})
-            self._restore(self.path, watched)
+            kept = self._found(self.path, watched)
+        if share is not None:
+            kept = share(kept)
+        if kept is not None:
+            self._take_up(kept)
 
     def end_epoch(self, row: dict[str, float]) -> None:
         """Note an epoch by its row, which has the validation loss as "loss", and keep the run as it now stands."""
@@ -91,16 +98,17 @@ class Run:
                           for part in self.parts],
                 "random": torch.get_rng_state(), "random_device": device}
 
-    def _restore(self, path: Path, watched: bool) -> None:
+    def _found(self, path: Path, watched: bool) -> dict[str, Any] | None:
+        """What an earlier start of this very run has left, if anything."""
         try:
             kept = read(path)
             if kept is None:
-                return
+                return None
             if not isinstance(kept, dict) or set(kept) != set(self._state()):
                 raise ValueError(f"{path} was left by another version.")
         except ValueError as error:
             warnings.warn(f"{error} The run starts anew.", stacklevel=4)
-            return
+            return None
         other = [name for name in {**kept["settings"], **self.settings}
                  if kept["settings"].get(name) != self.settings.get(name)]
         if other:
@@ -109,6 +117,10 @@ class Run:
         if watched and kept["history"]:
             raise ValueError(f"{path} goes on after {len(kept['history'])} epochs, which on_epoch would not see: "
                              "delete it to start anew, or leave on_epoch out.")
+        return kept
+
+    def _take_up(self, kept: dict[str, Any]) -> None:
+        """Go on where that start stopped."""
         self.history, self.best_loss, self.best_state = kept["history"], kept["best_loss"], kept["best_state"]
         self.net.load_state_dict(kept["net"])
         for part, state in zip(self.parts, kept["parts"]):

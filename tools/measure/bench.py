@@ -183,6 +183,22 @@ def bench_trainer(rounds: int) -> dict:
                        "the Trainer of transformers")
 
 
+def bench_accelerate(rounds: int) -> dict:
+    """One epoch of `train` with an Accelerator for this one process against the same without."""
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState, GradientState
+
+    model, loader, held_out, _ = _trainable()
+    accelerator = Accelerator(cpu=True)
+    try:
+        return compare("train with an Accelerator, one epoch",
+                       lambda: train(model, loader, held_out, epochs=1, accelerator=accelerator, show_progress=False),
+                       lambda: train(model, loader, held_out, epochs=1, show_progress=False), 1.02, rounds, "without")
+    finally:  # what the process was told, the next one of this bench must not find
+        AcceleratorState._reset_state(True)
+        GradientState._reset_state()
+
+
 def bench_waiting(rounds: int) -> dict:
     """The share of a training epoch that is spent waiting for batches."""
     model, loader, held_out, _ = _trainable()
@@ -294,7 +310,7 @@ def bench(quick: bool = False, show_progress: bool = True) -> dict:
     if "sklearn" not in missing:
         works.insert(1, (bench_logistic, rounds))
     if "accelerate" not in missing:
-        works.append((bench_trainer, rounds))
+        works += [(bench_accelerate, close), (bench_trainer, rounds)]
     rows = [work(times) for work, times in progress(works, "bench", show_progress)]
     return {"torch": torch.__version__, "threads": torch.get_num_threads(), "ratios": rows,
             "posts drawn a second": bench_posts(200 if quick else 1000), "growth": bench_growth(32 if quick else 512),

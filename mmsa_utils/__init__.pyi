@@ -21,6 +21,7 @@ from .explorers.training import alignment_explorer as alignment_explorer
 from .explorers.training import training_explorer as training_explorer
 from .explorers.voice import voice_explorer as voice_explorer
 from .figures import plots as plots
+from .figures.findings import inspection_page as inspection_page
 from .fusion.absent import Absent as Absent
 from .fusion.absent import drop_sides as drop_sides
 from .fusion.absent import missing as missing
@@ -30,7 +31,10 @@ from .fusion.concat import Concat as Concat
 from .fusion.concat import join as join
 from .fusion.table import FUSIONS as FUSIONS
 from .fusion.table import make_fusion as make_fusion
+from .inspection.case import case_of as case_of
 from .inspection.inspection import inspect_model as inspect_model
+from .inspection.inspection import looked_at as looked_at
+from .inspection.suspects import suspect as suspect
 from .learning import metrics as metrics
 from .learning.absence import WAYS as WAYS
 from .learning.absence import best_without_picture as best_without_picture
@@ -72,6 +76,7 @@ from .learning.paired import bootstrap as bootstrap
 from .learning.paired import paired_difference as paired_difference
 from .learning.recordings import Recordings as Recordings
 from .learning.recordings import load_mmsa as load_mmsa
+from .learning.stored import load_features as load_features
 from .learning.regression import CONVENTIONS as CONVENTIONS
 from .learning.regression import classification_figures as classification_figures
 from .learning.regression import regression_figures as regression_figures

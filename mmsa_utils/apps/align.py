@@ -38,6 +38,8 @@ def _own(arguments: argparse.Namespace) -> dict[str, Any]:
     model = model_for(arguments, sets, arguments.fusion, absent).to(best_device())
     report = correct(model, features_of(model, sets, kept), arguments.fusion, seeds=arguments.seeds,
                      modality_dropout=arguments.modality_dropout, folder=kept)
+    if sets.posts:
+        model.learned_from = digests_of(sets.posts["train"])
     if not sets.given:
         posts: Any = sets.parts
         model.learned_from = digests_of(posts["train"])

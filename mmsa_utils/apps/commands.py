@@ -29,7 +29,9 @@ def grade(arguments: argparse.Namespace) -> dict[str, Any]:
     from .common import log
 
     try:
-        return grade(arguments.folder, arguments.csv, arguments.seconds, arguments.memory, arguments.jobs, log)
+        return grade(arguments.folder, arguments.csv, arguments.seconds, arguments.memory, arguments.jobs, log,
+                     points=arguments.points, student=arguments.student, due=arguments.due,
+                     feedback=arguments.feedback, resume=arguments.resume, variant=arguments.variant)
     except KeyboardInterrupt:  # it has said what is kept
         sys.exit(130)
 
@@ -51,6 +53,7 @@ def doctor(arguments: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "train": _module("train"), "align": _module("align"), "evaluate": _module("evaluate"),
     "report": _module("report"), "predict": _module("predict"), "compare": _module("compare"),
-    "convert": _module("convert"), "inspect": _module("inspect"),
-    "export": _module("export"), "dashboard": dashboard, "grade": grade, "doctor": doctor,
+    "convert": _module("convert"), "extract": _module("extract"), "inspect": _module("inspect"),
+    "export": _module("export"), "dashboard": dashboard, "grade": grade, "handout": _module("handout"),
+    "doctor": doctor,
 }  #: command → what it does

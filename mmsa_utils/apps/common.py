@@ -49,7 +49,9 @@ def make_folder(folder: Path, option: str) -> None:
 
 def unfinished(arguments: argparse.Namespace) -> Path | None:
     """Where work under way is kept, so that a start after an interruption goes on there; None without --out."""
-    out = getattr(arguments, "out", None)
+    out, parts = getattr(arguments, "out", None), getattr(arguments, "features", getattr(arguments, "answers", None))
+    if out is None and parts and (arguments.command == "extract" or parts.lower().endswith(".parquet")):
+        return Path(parts)
     return Path(out) / "unfinished" if out else None
 
 
@@ -82,8 +84,8 @@ def pair_of(name: str) -> dict[str, Any]:
     return dict(zip(SIDES, names))
 
 
-#: What may stand before a colon in --data: known sets of real posts, and what lies behind it.
-REAL = {"mvsa": "FOLDER", "mmsa": "FILE", "twitter": "FOLDER", "memes": "FOLDER"}
+#: What may stand before a colon in --data, and what lies behind it: known sets of real posts, and what extract makes.
+REAL = {"mvsa": "FOLDER", "mmsa": "FILE", "twitter": "FOLDER", "memes": "FOLDER", "features": "FOLDER"}
 
 
 def named_source(word: str) -> tuple[str | None, str]:

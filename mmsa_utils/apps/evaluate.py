@@ -21,7 +21,7 @@ from ..posts.post import BINARY_LABELS, LABELS, Posts
 from ..posts.spoken import SpokenPosts
 from . import words
 from .common import log, named_source, own_posts
-from .sources import pair_name, sets_of
+from .sources import check_encoders, pair_name, sets_of
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -115,7 +115,8 @@ def _known_set(model: MultimodalSentimentModel, arguments: argparse.Namespace) -
     arguments.pair = pair_name(model)
     sets = sets_of(arguments)
     reads = set(arguments.pair.split("+")) == {GIVEN}
-    if sets.given != reads:
+    check_encoders(model, sets)
+    if sets.extracted is None and sets.given != reads:
         raise ValueError(f"{arguments.data[:200]} holds {'features' if sets.given else 'posts'}, and the model reads "
                          f"{'features' if reads else 'posts'}: measure it on the kind of set that it was trained on.")
     return sets.parts[arguments.split]

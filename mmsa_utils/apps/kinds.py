@@ -6,6 +6,7 @@ This module must be quick, as `options` is: it imports nothing heavy.
 from __future__ import annotations
 
 import argparse
+from datetime import datetime
 
 #: The names in fusion.table, which imports torch: this module must be quick. A test holds them together.
 FUSIONS = ("additive", "concat", "gated", "lowrank", "tensor", "attention", "bottleneck")
@@ -30,6 +31,22 @@ def count(word: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError(f"{number} are too few: expected a whole number from 0 on")
     return number
+
+
+def moment(word: str) -> datetime:
+    """A day and a time of day, in local time."""
+    try:
+        when = datetime.fromisoformat(word)
+    except ValueError:
+        when = None
+    if when is None or len(word) < len("2026-12-01T23:59"):
+        raise argparse.ArgumentTypeError(f"{word!r} is no day with a time: expected one such as 2026-12-01T23:59")
+    return when.astimezone().replace(tzinfo=None) if when.tzinfo else when
+
+
+def numbers(words: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them, such as 02,04."""
+    return tuple(count(word.strip()) for word in words.split(","))
 
 
 def seed(word: str) -> int:

@@ -6,12 +6,14 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from .. import __version__
+from .. import __version__, processes
+from . import engine_options, teachers
 from .kinds import FUSIONS, count, fusion, fusions, seed
 
 #: What --data may name where posts with labels are wanted.
 _LABELLED = ("your own posts, CSV or JSON lines: text,image,label (and audio, for a voice); or a folder or zip with "
-             "such a table and its files; or a known set: mvsa:FOLDER, twitter:FOLDER, memes:FOLDER, mmsa:FILE")
+             "such a table and its files; or a known set: mvsa:FOLDER, twitter:FOLDER, memes:FOLDER, mmsa:FILE; "
+             "or what extract has made, features:FOLDER")
 
 Add = Callable[..., argparse.ArgumentParser]
 
@@ -48,10 +50,12 @@ def parser(prog: str = "python -m mmsa_utils") -> argparse.ArgumentParser:
     _align(add, common, learning)
     _compare(add, common)
     _convert(add)
+    engine_options.extract(add, common, _table_options)
     _inspect(add, common, model)
     _export(add, common, model)
     _dashboard(add, model)
-    _grade(add)
+    teachers.grade(add)
+    teachers.handout(add)
     add("doctor", parents=[common], help="check that everything is in place",
         examples="doctor")
     return top
@@ -97,7 +101,8 @@ def _train(add: Add, common: argparse.ArgumentParser, learning: argparse.Argumen
                 help="train a model end to end, on your own posts or generated ones", examples="""
         train --pair bert+resnet18 --out my_model
         train --data posts.csv --out my_model
-        train --data mvsa:MVSA_Single --out my_model""")
+        train --data mvsa:MVSA_Single --out my_model
+        train --data posts.csv --out my_model --size full --batch-size 64 --accumulate 4""")
     train.add_argument("--binary", action=argparse.BooleanOptionalAction, default=None,
                        help="two classes and a single logit (default for bert+resnet18 only)")
     train.add_argument("--epochs", type=int, metavar="N", default=4, help="passes over the posts (default 4)")
@@ -107,6 +112,14 @@ def _train(add: Add, common: argparse.ArgumentParser, learning: argparse.Argumen
     train.add_argument("--class-weights", choices=("balanced",),
                        help="balanced: rare classes count as much in the loss as frequent ones")
     train.add_argument("--freeze", action="store_true", help="keep the encoders as they are")
+    train.add_argument("--batch-size", type=int, metavar="N", default=32,
+                       help="posts of a step, shared among the processes that torchrun has started (default 32)")
+    train.add_argument("--accumulate", type=int, metavar="N", default=1,
+                       help="take a step's posts in N parts, where memory is short: the same step (default 1)")
+    train.add_argument("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto",
+                       help="of the networks in training (default auto: fp16 on a CUDA card, fp32 elsewhere)")
+    train.add_argument("--workers", type=count, default=0, metavar="N",
+                       help="processes that prepare batches ahead, for each one that trains (default 0)")
     _table_options(train)
 
 
@@ -164,11 +177,14 @@ def _inspect(add: Add, common: argparse.ArgumentParser, model: argparse.Argument
     inspect = add("inspect", parents=[common, model],
                   help="look a model over: what is planted, forgotten or left on in it, a check at a time", examples="""
         inspect
-        inspect --model my_model --data labelled.csv""")
+        inspect --model my_model --data labelled.csv --out inspection.html""")
     inspect.add_argument("--data", metavar="FILE", help=f"{_LABELLED} (default: generated ones)")
     inspect.add_argument("--split", choices=("validation", "test", "unseen"), default="test",
                          help="of generated posts, or of a known set (default test)")
     inspect.add_argument("--posts", type=count, metavar="N", default=64, help="how many to try it with (default 64)")
+    inspect.add_argument("--train-data", metavar="FILE",
+                         help="what it was trained on, as --data is given: whether any of the posts stand there too")
+    inspect.add_argument("--out", metavar="FILE", dest="page", help="what was found as a page, too: one HTML file")
     _table_options(inspect)
 
 
@@ -207,7 +223,8 @@ def _predict(add: Add, common: argparse.ArgumentParser, model: argparse.Argument
         predict --text "This burger is delicious!"
         predict --text "What a glorious burger!" --audio said.wav
         predict --data posts.csv --out answers.csv
-        predict --data posts.csv --out answers.jsonl --skip-faulty --workers 2""")
+        predict --data posts.csv --out answers.jsonl --skip-faulty --workers 2
+        predict --data shards --out answers.parquet --engine ray --workers 4""")
     one = predict.add_argument_group("one post", "All sides that the model reads, or some of them alone.")
     one.add_argument("--text", metavar="WORDS", help="what it says")
     one.add_argument("--image", metavar="FILE", help="its picture")
@@ -218,9 +235,12 @@ def _predict(add: Add, common: argparse.ArgumentParser, model: argparse.Argument
                                                      "voice), an empty cell where a side is missing; or a folder or "
                                                      "zip with such a table and its files")
     many.add_argument("--out", metavar="FILE", dest="answers",
-                      help="where their answers go, .csv or .jsonl: a row for each post, with its number in the table")
+                      help="where their answers go, .csv or .jsonl: a row for each post, with its number in the "
+                           "table; or a folder .parquet, for tables of any length and kind, with faulty rows named")
     many.add_argument("--workers", type=count, default=0, metavar="N",
-                      help="processes that open pictures ahead; worth it for photographs (default 0)")
+                      help="processes that open pictures ahead; worth it for photographs (default 0); with --engine "
+                           "ray, processes that hold the model")
+    engine_options.engine(many, workers=False)
     _table_options(many, labelled=False)
 
 
@@ -251,25 +271,18 @@ def _dashboard(add: Add, model: argparse.ArgumentParser) -> None:
     dashboard.add_argument("--user", metavar="NAME", help="demand this name, and a password, from every visitor")
 
 
-def _grade(add: Add) -> None:
-    grade = add("grade", help="for teachers: run a folder of handed-in notebooks, write a grade book",
-                examples="grade handed_in --csv grades.csv")
-    grade.add_argument("folder", metavar="FOLDER", help="with notebooks (*.ipynb), also in folders of its own")
-    grade.add_argument("--csv", metavar="FILE", required=True, help="the grade book: a row for each notebook")
-    grade.add_argument("--seconds", type=float, default=300, help="that one notebook may take (default 300)")
-    grade.add_argument("--memory", type=float, default=4000, metavar="MB", help="that one may hold (default 4000)")
-    grade.add_argument("--jobs", type=int, default=1, metavar="N", help="notebooks at a time (default 1)")
-    grade.add_argument("--json", action="store_true", help="print one JSON object, with what every check said")
-
-
 def check(arguments: argparse.Namespace) -> str:
     """What is off with a call's words taken together, in a sentence; "" if nothing is."""
     for name, option in (("data", "--data"), ("model", "--model"), ("out", "--out"), ("answers", "--out"),
-                         ("onnx", "--onnx"), ("page", "--out"), ("place", "--out")):
+                         ("onnx", "--onnx"), ("page", "--out"), ("place", "--out"), ("train_data", "--train-data"),
+                         ("features", "--out"), ("points", "--points"), ("student", "--student"),
+                         ("feedback", "--feedback")):
         if getattr(arguments, name, None) == "":  # an unset variable of a script: it must not mean "none given"
             return f"{option} is empty: expected a name"
-    if arguments.command != "predict":
-        return ""
+    if processes.number() > 1 and arguments.command != "train":
+        return f"{processes.number()} processes were started, and train alone is for several: start the same by itself"
+    if arguments.command != "predict" or engine_options.check(arguments):
+        return engine_options.check(arguments)
     one, table = (arguments.text, arguments.image, arguments.audio), (arguments.data, arguments.answers)
     if any(word is not None for word in one) and any(word is not None for word in table):
         return "--text, --image and --audio are for one post, --data and --out for a table: give one kind"

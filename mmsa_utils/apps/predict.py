@@ -26,6 +26,10 @@ _OPTIONS = {"text": "--text", "image": "--image", "voice": "--audio"}
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """One post, or with --data a table of them."""
     if arguments.data is not None:
+        if str(arguments.answers).lower().endswith(".parquet"):
+            from . import answering
+
+            return answering.write(arguments)
         return table.write(arguments)
     if arguments.text is not None:
         check_text(arguments.text, "the text")

@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from ..encoders.given import GivenEncoder
 from ..fusion.absent import missing
 from ..learning.cache import cached_features
-from ..learning.features import Features, extract_features
+from ..learning.extraction import Recipe, encoders_digest
+from ..learning.features import Features, extract_features, vectors_of
 from ..learning.recordings import load_mmsa
+from ..learning.stored import load_stored
 from ..model.model import MultimodalSentimentModel
 from ..posts.own import FilePosts
 from ..posts.parts import NAMES, three_parts
-from ..posts.post import SIDES
+from ..posts.post import LABELS, SIDES
 from ..posts.real.duplicates import across
 from ..posts.real.memes import load_memes
 from ..posts.real.mvsa import load_mvsa
@@ -37,6 +40,8 @@ class Sets(NamedTuple):
     classes: tuple[str, ...] | None  # None where labels are numbers
     remarks: list[str]
     about: dict[str, Any]  # what a result says of where its posts come from
+    extracted: dict[str, Any] | None = None  # of what `extract` has made: what was said there
+    posts: Mapping[str, FilePosts] = {}  # and the posts of the three parts, without their pictures
 
     @property
     def given(self) -> bool:
@@ -64,6 +69,8 @@ def sets_of(arguments: argparse.Namespace, classes: Sequence[str] | None = None)
         remarks += [f"left out, {why}: {count} posts." for why, count in found.left_out.items()]
         return Sets(dict(found), None, _logged(remarks), {
             "faults": dict(found.faults), "duplicates": dict(found.duplicates), "left_out": dict(found.left_out)})
+    if kind == "features":
+        return _extracted(place, classes or LABELS, arguments.seed)
     if kind is None:
         return _parted(own_posts(arguments, classes), arguments.seed)
     if "voice" in pair_of(arguments.pair):
@@ -102,6 +109,32 @@ def _parted(posts: FilePosts, seed: int) -> Sets:
         "left_out": posts.left_out, "alike": parts.alike})
 
 
+def _extracted(place: str, classes: Sequence[str], seed: int) -> Sets:
+    """What `extract` has made of a labelled table, parted as the table itself would be."""
+    stored = load_stored(place, classes, show_progress=True)
+    if not stored.posts.counts():
+        raise ValueError(f"the table that was extracted into {place} had no labels: expected a column of them.")
+    log(_counted(stored.posts))
+    sets = _parted(stored.posts, seed)
+    posts: Any = sets.parts
+    return sets._replace(parts={name: stored.features[torch.tensor(part.numbers)] for name, part in posts.items()},
+                         classes=tuple(classes), extracted=stored.about, posts=posts)
+
+
+def check_encoders(model: MultimodalSentimentModel, sets: Sets) -> None:
+    """Raise ValueError where features were extracted with other encoders than this model's, or as vectors for a fusion
+    that reads sequences.
+    """
+    if sets.extracted is None:
+        return
+    if encoders_digest(model) != sets.extracted["encoders"]:
+        raise ValueError("the features were extracted with other encoders than the model has: extract them with its "
+                         "own, by extract --model.")
+    if model.fusion.sequences and not sets.extracted["sequences"]:
+        raise ValueError("the features are a vector a side, and the fusion reads every token: extract them anew with "
+                         "--fusion attention.")
+
+
 def _counted(posts: FilePosts) -> str:
     """How many posts of which class, what was left out, and what was noticed."""
     said = [f"{len(posts)} posts", *(f"{count} {name}" for name, count in posts.counts().items())]
@@ -127,6 +160,13 @@ def model_for(arguments: argparse.Namespace, sets: Sets, fusion: str, absent: bo
 
     Where features lack a side here and there (no face was found), it learns a vector that stands for it.
     """
+    if sets.extracted is not None:
+        made = Recipe(**sets.extracted["recipe"]).model().cpu()
+        model = MultimodalSentimentModel(**{**dict.fromkeys(SIDES), **dict(made.encoders.items())}, size=made.size,
+                                         classes=sets.classes, fusion=fusion, absent=absent, frozen=True,
+                                         seed=arguments.seed)
+        check_encoders(model, sets)
+        return model
     if sets.given:
         given: Any = sets.parts
         widths = given["train"].widths
@@ -147,7 +187,8 @@ def features_of(model: MultimodalSentimentModel, sets: Sets, folder: Path | None
     made = {}
     for name, part in sets.parts.items():
         if isinstance(part, Features):
-            made[name] = part
+            made[name] = vectors_of(model, part) if (
+                sets.extracted and sets.extracted["sequences"] and not model.fusion.sequences) else part
             continue
         found = extract_features(model, part) if folder is None else cached_features(model, part, folder)
         made[name] = replace(found, texts=tuple(row.text or "" for row in part.rows))

@@ -76,7 +76,8 @@ def write(arguments: argparse.Namespace) -> dict[str, Any]:
     """
     out = Path(arguments.answers)
     if out.suffix.lower() not in (".csv", ".jsonl"):
-        raise ValueError(f"--out is {out.name[:100]!r}: expected the name of a file that ends in .csv or .jsonl.")
+        raise ValueError(f"--out is {out.name[:100]!r}: expected the name of a file that ends in .csv or .jsonl, or of "
+                         "a folder that ends in .parquet.")
     if out.exists() and os.path.exists(arguments.data) and os.path.samefile(out, arguments.data):
         raise ValueError(f"--out is the table itself, {out}: give the answers a file of their own.")
     with _in_the_end(out) as file:
@@ -88,24 +89,26 @@ def write(arguments: argparse.Namespace) -> dict[str, Any]:
         counts: Counter = Counter()
         for row in _rows(model, posts, arguments.workers, arguments.skip_faulty, faults):
             _put(file, out.suffix.lower(), row, first=not counts)
-            counts["posts"] += 1
-            counts["contradictions"] += row.get("contradicts", False)
-            counts["with_notes"] += bool(row["notes"])
-            counts["unfamiliar"] += bool(row["unfamiliar"])
-            counts["abstained"] += row["answer"] is None
-            if model.classes is not None:
-                counts[f"answer {row['answer']}"] += 1
+            counts.update(tally(row, model.classes))
         where = named_in_a_file(faults, arguments)
         if faults and not arguments.skip_faulty:
             raise ValueError(f"{FaultyRows(Path(arguments.data).name, faults)}\n{where}Nothing was written. Mend them, "
                              "or go on without them by --skip-faulty.")
         if not counts:
             raise ValueError(f"{FaultyRows(Path(arguments.data).name, faults)}\n{where}No other row is left.")
-    return _result(model, out, counts, faults, where) | ({"missing": posts.missing} if posts.missing else {})
+    return result_of(model, out, counts, faults, where) | ({"missing": posts.missing} if posts.missing else {})
 
 
-def _result(model: MultimodalSentimentModel, out: Path, counts: Counter, faults: list[str],
-            where: str) -> dict[str, Any]:
+def tally(row: Mapping[str, Any], classes: Sequence[str] | None) -> dict[str, int]:
+    """What a row of answers counts for."""
+    return {"posts": 1, "contradictions": int(row.get("contradicts", False)), "with_notes": int(bool(row["notes"])),
+            "unfamiliar": int(bool(row["unfamiliar"])), "abstained": int(row["answer"] is None),
+            **({} if classes is None else {f"answer {row['answer']}": 1})}
+
+
+def result_of(model: MultimodalSentimentModel, out: Path, counts: Counter, faults: list[str],
+              where: str) -> dict[str, Any]:
+    """What is said in the end of a table's answers: how many of which kind, and the first faults."""
     result: dict[str, Any] = {"answers": str(out), "posts": counts["posts"]}
     if model.classes is not None:
         result["classes"] = {name: counts[f"answer {name}"] for name in model.classes}

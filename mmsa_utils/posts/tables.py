@@ -7,10 +7,11 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Row = dict | ValueError  #: the cells by column; or an error that says what such a row is or has
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
+TOLD = r"\"?sep=(.)\"?\r?\n"  #: a line that Excel writes and reads: the sign between the cells
 
 
 def rows_of(name: str, data: bytes, known: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, Row]]]:
@@ -35,16 +36,21 @@ def rows_of(name: str, data: bytes, known: Sequence[str]) -> tuple[list[str], It
                              ".xlsx", ".xls", ".parquet", ".ods", ".json", ".feather") else ""))
     text = _text(name, data)
     if suffix in (".jsonl", ".ndjson"):
-        rows = list(_json_rows(text))
+        rows = list(json_rows(text.split("\n")))  # splitlines would break at other marks within a text
         columns = list(dict.fromkeys(key for _, row in rows if isinstance(row, dict) for key in row))
         if rows and not columns:
             raise ValueError(f"{name} row {rows[0][0]} {rows[0][1] or 'is an object without keys.'}")
         return columns, iter(rows)
     header, cells = _csv_rows(name, text, known, "\t" if suffix == ".tsv" else ",")
+    check_once(header, known, name)
+    return header, by_column(header, cells)
+
+
+def check_once(header: Sequence[str], known: Sequence[str], name: str) -> None:
+    """Raise ValueError for a header that has one of the columns known more than once."""
     twice = {column for column in known if header.count(column) > 1}
     if twice:
         raise ValueError(f"{name} has the column {', '.join(sorted(twice))} more than once: keep one.")
-    return header, _by_column(header, cells)
 
 
 def _suffix(name: str) -> str:
@@ -62,15 +68,9 @@ def _text(name: str, data: bytes) -> str:
 
 def _csv_rows(name: str, text: str, known: Sequence[str], usual: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The header, and each row with its number."""
-    first, told = 0, re.match(r"\"?sep=(.)\"?\r?\n", text)  # a line that Excel writes and reads
-    separators = [usual, *(sign for sign in ",;\t|" if sign != usual)]
-    if told:
-        first, separators = 1, [told[1]]
-    header_line = text[told.end() if told else 0:].split("\n", 1)[0].rstrip("\r")
-    headers = {sign: [cell.strip(' "').casefold() for cell in header_line.split(sign)] for sign in separators}
-    sign = max(separators, key=lambda sign: (sum(column.strip().casefold() in headers[sign] for column in known)))
-    if len(headers[sign]) == 1:  # none of the columns is there: what gives most of them is the separator
-        sign = max(separators, key=lambda sign: len(headers[sign]))
+    told = re.match(TOLD, text)
+    header_line = text[told.end() if told else 0:].split("\n", 1)[0]
+    sign, first = separator(header_line, known, usual, told), int(bool(told))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=sign)
     rows: list[list[str]] = []
     try:
@@ -82,7 +82,21 @@ def _csv_rows(name: str, text: str, known: Sequence[str], usual: str) -> tuple[l
     return (numbered[0][1], numbered[1:]) if numbered else ([], [])
 
 
-def _by_column(header: list[str], rows: list[tuple[int, list[str]]]) -> Iterator[tuple[int, Row]]:
+def separator(header_line: str, known: Sequence[str], usual: str, told: re.Match[str] | None = None) -> str:
+    """The sign between the cells of a CSV: what its first line tells, or that which gives most of the columns known."""
+    if told:
+        return told[1]
+    separators = [usual, *(sign for sign in ",;\t|" if sign != usual)]
+    line = header_line.rstrip("\r\n")
+    headers = {sign: [cell.strip(' "').casefold() for cell in line.split(sign)] for sign in separators}
+    sign = max(separators, key=lambda sign: (sum(column.strip().casefold() in headers[sign] for column in known)))
+    if len(headers[sign]) == 1:  # none of the columns is there: what gives most of them is the separator
+        sign = max(separators, key=lambda sign: len(headers[sign]))
+    return sign
+
+
+def by_column(header: Sequence[str], rows: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, Row]]:
+    """Numbered cells → each row's cells by column, or what is wrong with it; rows of nothing are passed over."""
     for number, row in rows:
         if any(row[len(header):]):
             yield number, ValueError(f"has {len(row)} cells, and the header {len(header)}: put texts with commas in "
@@ -91,8 +105,9 @@ def _by_column(header: list[str], rows: list[tuple[int, list[str]]]) -> Iterator
             yield number, dict(zip(header, row))
 
 
-def _json_rows(text: str) -> Iterator[tuple[int, Row]]:
-    for number, line in enumerate(text.split("\n"), start=1):  # splitlines would break at other marks within a text
+def json_rows(lines: Iterable[str]) -> Iterator[tuple[int, Row]]:
+    """Lines → each one's number and object, or what is wrong with it; empty lines are passed over."""
+    for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 record = json.loads(line)

@@ -109,7 +109,7 @@ def test_every_command_explains_itself(command, capsys):
     said = capsys.readouterr().out
     assert command in said
     assert ("--json" in said) == (command != "dashboard")  # which prints no result
-    assert bool(re.search(r"--seed\b", said)) == (command not in ("dashboard", "grade", "convert"))
+    assert bool(re.search(r"--seed\b", said)) == (command not in ("dashboard", "grade", "handout", "convert"))
 
 
 @pytest.mark.parametrize(

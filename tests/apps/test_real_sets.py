@@ -47,7 +47,7 @@ def test_a_drive_is_no_set_and_a_set_no_path():
     assert named_source("mvsa:C:/data") == ("mvsa", "C:/data")
     assert named_source("C:/posts.csv") == (None, "C:/posts.csv")
     assert named_source("posts:2.csv") == (None, "posts:2.csv")
-    assert set(REAL) == {"mvsa", "mmsa", "twitter", "memes"}
+    assert set(REAL) == {"mvsa", "mmsa", "twitter", "memes", "features"}
 
 
 def test_mvsa_is_trained_on_measured_and_shown(mvsa, tmp_path, capsys):

@@ -60,7 +60,7 @@ def test_growth_is_counted(monkeypatch):
     assert growth["met"] == (max(growth["exponents"].values()) <= growth["aim"])
 
 
-@pytest.mark.parametrize("work", [bench.bench_waiting, bench.bench_predict, bench.bench_cache],
+@pytest.mark.parametrize("work", [bench.bench_waiting, bench.bench_predict, bench.bench_cache, bench.bench_accelerate],
                          ids=lambda work: work.__name__)
 def test_a_comparison_runs(work):
     assert work(1)["ratio"] > 0

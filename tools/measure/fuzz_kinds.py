@@ -198,11 +198,13 @@ def notebook_files(folder: Path) -> None:
 
 
 def open_notebook(path: Path) -> None:
+    from mmsa_utils.grading.answers import written
     from mmsa_utils.grading.grade import find, row_of, save
     from mmsa_utils.grading.run import Run
 
     item = next(item for item in find(path.parent) if item.file == path.name)
     save([row_of(item, Run(item.problem))], path.with_name("grades.csv"))
+    written(item.cells)
     if item.problem:
         raise ValueError(f"{path.name} {item.problem}")
     wire = json.dumps(item.cells)

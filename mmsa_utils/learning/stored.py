@@ -1,0 +1,166 @@
+"""Features that were extracted into a folder of Parquet files, found again: mapped from the disk, not held in memory.
+
+Parquet is packed and cannot be mapped itself. So the first who asks for a folder has its features written once as plain
+arrays beside it (`_mapped`), a part at a time; from then on they are mapped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from ..bars import progress
+from ..disk import usual_modes
+from ..encoders.base import Encoded
+from ..posts.labels import read_labels
+from ..posts.likeness import PICTURE_BYTES, VOICE_BYTES
+from ..posts.own import Entry, FilePosts
+from ..posts.post import LABELS, SIDES
+from .features import Features
+from .parts import read_about, tallies
+
+_MAPPED = "_mapped"
+_BYTES = {"picture_digest": ("image", PICTURE_BYTES), "voice_digest": ("voice", VOICE_BYTES)}
+
+
+class Stored(NamedTuple):
+    """What a folder holds, post by post: faulty rows are left out, and posts of a mood that is no class."""
+
+    features: Features
+    posts: FilePosts  # the same posts: texts, labels and digests, no pictures; `numbers` are places in `features`
+    about: dict[str, Any]  # what was said when they were extracted
+
+
+def load_features(folder: str | Path, classes: Sequence[str] | None = LABELS, show_progress: bool = False) -> Features:
+    """The features that ``python -m mmsa_utils extract`` has written into a folder, mapped from the disk.
+
+    Args:
+        classes: the names that labels may have, read as `load_posts` does. None: labels are not looked at.
+
+    Returns:
+        The features of all posts without a fault, in the order of the table, with their texts. Labels are -1 where the
+        table had none.
+
+    Raises:
+        ValueError: if the folder holds no features, or not all of them yet.
+    """
+    return load_stored(folder, classes, show_progress).features
+
+
+def load_stored(folder: str | Path, classes: Sequence[str] | None = LABELS, show_progress: bool = False) -> Stored:
+    """`load_features`, with what is known of the posts besides."""
+    folder = Path(folder)
+    about = read_about(folder)
+    if "encoders" not in about:
+        raise ValueError(f"the folder {folder} holds answers: expected features, as extract writes them.")
+    if "complete" not in about:
+        raise ValueError(f"the extraction into {folder} is not finished: give its command once more, and it goes on.")
+    there = [side for side in SIDES if side in about["encoders"]]
+    if not (folder / _MAPPED).exists():
+        _map(folder, there, show_progress)
+    sides = {side: Encoded(*(torch.from_numpy(np.load(folder / _MAPPED / f"{side}{end}.npy", mmap_mode="c",
+                                                      allow_pickle=False)) for end in ("", "-mask")))
+             for side in there}
+    cells, names = _cells(folder), LABELS if classes is None else tuple(classes)
+    n = len(next(iter(sides.values())).tokens)
+    texts, labels = cells.get("text", [None] * n), cells.get("label", [None] * n)
+    labelled = classes is not None and any(label is not None for label in labels)
+    indices: list[int | None] = [None] * n
+    left_out: dict[str, int] = {}
+    if labelled:
+        indices, wrong, left_out = read_labels(labels, names)
+        if wrong:
+            place = next(iter(wrong))
+            raise ValueError(f"{len(wrong)} of {n} posts in {folder} have a label that cannot be read, the first in "
+                             f"row {cells['row'][place]} of {cells['file'][place]}: {wrong[place]}")
+    kept = [i for i in range(n) if indices[i] is not None or not labelled]
+    digests = {side: np.stack([np.frombuffer(cells[name][i] or bytes(size), np.uint8) for i in kept])
+               for name, (side, size) in _BYTES.items() if name in cells and kept}
+    posts = FilePosts([Entry(texts[i], None, indices[i]) for i in kept], names, sides=tuple(sides), left_out=left_out,
+                      digests=digests and {"image": np.zeros((len(kept), PICTURE_BYTES), np.uint8), **digests})
+    features = Features(sides, torch.tensor([-1 if index is None else index for index in indices]),
+                        texts=tuple(text or "" for text in texts))
+    if len(kept) < n:
+        features = features[torch.tensor(kept, dtype=torch.long)]
+    return Stored(features, posts, about)
+
+
+def _parts(folder: Path) -> list[Path]:
+    return [folder / f"{name}.parquet" for name in tallies(folder)]
+
+
+def _cells(folder: Path) -> dict[str, list]:
+    """Column → what stands there, of the rows without a fault; none of the features."""
+    import pyarrow.dataset as ds
+
+    data = ds.dataset([str(path) for path in _parts(folder)], format="parquet")
+    wanted = [name for name in data.schema.names if not name.endswith(("_features", "_mask"))]
+    table = data.to_table(wanted, filter=ds.field("fault").is_null())
+    return {name: table[name].to_pylist() for name in wanted if name != "fault"}
+
+
+def _map(folder: Path, sides: list[str], show_progress: bool) -> None:
+    """Write the features as arrays, a part at a time; the folder of them appears when all are there."""
+    import pyarrow.parquet as pq
+
+    found = tallies(folder)
+    n = sum(tally["posts"] for tally in found.values())
+    if not n:
+        raise ValueError(f"all rows in {folder} are faulty: there are no features.")
+    made = Path(tempfile.mkdtemp(dir=folder, prefix=".unfinished-"))
+    try:
+        for side in sides:
+            name = f"{side}_features"
+            kind = pq.read_schema(folder / f"{next(iter(found))}.parquet").field(name).type
+            sequences = not hasattr(kind, "list_size")
+            width = (kind.value_type if sequences else kind).list_size
+            longest = max(_longest(path, name) for path in _parts(folder)) if sequences else 1
+            tokens = np.lib.format.open_memmap(made / f"{side}.npy", "w+", np.float16 if sequences else np.float32,
+                                               (n, longest, width))
+            mask = np.lib.format.open_memmap(made / f"{side}-mask.npy", "w+", np.bool_, (n, longest))
+            start = 0
+            for path in progress(_parts(folder), f"map {side}", show_progress):
+                table = pq.read_table(path, columns=[name, *[f"{side}_mask"] * sequences, "fault"])
+                table = table.filter(table["fault"].is_null())
+                stop = start + len(table)
+                _fill(table, side, width, tokens[start:stop], mask[start:stop])
+                start = stop
+            del tokens, mask
+        usual_modes(made)
+        os.replace(made, folder / _MAPPED)
+    except OSError:
+        if not (folder / _MAPPED).exists():  # else another process has just left the same
+            raise
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def _longest(path: Path, name: str) -> int:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    column = pq.read_table(path, columns=[name.replace("_features", "_mask")]).column(0)
+    return pc.max(pc.list_value_length(column)).as_py() or 1
+
+
+def _fill(table: Any, side: str, width: int, tokens: np.ndarray, mask: np.ndarray) -> None:
+    """Put a part's features into their rows of the arrays."""
+    column = table[f"{side}_features"].combine_chunks()
+    there = np.flatnonzero(column.is_valid().to_numpy(zero_copy_only=False))
+    values = column.drop_null()
+    if f"{side}_mask" not in table.column_names:
+        tokens[there, 0] = values.flatten().to_numpy().reshape(-1, width)
+        mask[there, 0] = True
+        return
+    vectors = values.flatten().flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+    bits = table[f"{side}_mask"].combine_chunks().drop_null().flatten().to_numpy(zero_copy_only=False)
+    ends = np.cumsum([0, *(len(one) for one in values)])
+    for row, begin, end in zip(there, ends, ends[1:]):
+        tokens[row, :end - begin], mask[row, :end - begin] = vectors[begin:end], bits[begin:end]

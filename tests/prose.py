@@ -13,7 +13,7 @@ SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
 SERIES = [ROOT / "notebooks" / f"{name}.ipynb" for name in (
     "00_start_here", "01_synthetic_data", "02_text_encoders", "03_image_encoders", "04_concatenation_fusion",
     "05_training_and_evaluation", "06_correction_phase", "07_modality_conflict", "08_dashboard",
-    "09_ways_to_meet", "10_a_voice", "11_missing_sides", "12_real_posts")]
+    "09_ways_to_meet", "10_a_voice", "11_missing_sides", "12_real_posts", "13_bug_museum")]
 PAGES = sorted(path for folder in (".", "docs", "mmsa_utils/weights/*")  # every page of Markdown that is kept
                for path in ROOT.glob(f"{folder}/*.md"))
 MODULES = sorted(path for folder in ("mmsa_utils", "tools", "tests") for path in (ROOT / folder).rglob("*.py"))

@@ -28,14 +28,18 @@ from mmsa_utils.encoders.table import (
     load_text_encoder,
     load_voice_encoder,
 )
+from mmsa_utils.exercises.variants import drawn
 from mmsa_utils.explorers.conflict import conflict_explorer
 from mmsa_utils.explorers.fusion import fusion_explorer
 from mmsa_utils.explorers.gaze import gaze_explorer
 from mmsa_utils.explorers.posts import post_explorer
 from mmsa_utils.explorers.voice import voice_explorer
 from mmsa_utils.fusion.concat import Concat
+from mmsa_utils.inspection import museum
 from mmsa_utils.inspection.case import case_of
+from mmsa_utils.inspection.exhibits import SmallModel
 from mmsa_utils.inspection.inspection import inspect_model, looked_at
+from mmsa_utils.inspection.suspects import suspect
 from mmsa_utils.learning import correction, metrics
 from mmsa_utils.learning.alignment import align, head_answers
 from mmsa_utils.learning.batches import make_loader
@@ -170,9 +174,14 @@ DRAWING: dict[str, list[Callable[[], object]]] = {
     "learning.correction": [lambda: correction.correction_phase(seeds=1, n_train=40, n_test=20,
                                                                 show_progress=False)[0]["after"]],
     "inspection.case": [lambda: [(found.number, found.verdict) for found in inspect_model(mini(), loaded())]],
+    "inspection.museum": [lambda: weights(museum.taught(SmallModel, {
+        "inputs_embeds": torch.ones(6, 3, 8), "attention_mask": torch.ones(6, 3), "patches": torch.ones(6, 2, 4),
+        "labels": torch.arange(6) % 3}, epochs=1)[0])],
+    "inspection.suspects": [lambda: [suspect(5)[1]["input_ids"], *suspect(5)[0].state_dict().values()]],
     "inspection.weights": [lambda: looked_at("step", case_of(mini(), loaded())).number],
     "reading.reader": [lambda: Reader(mini(), 4).read("A soup.", food()[0].image).text],
     "exercises.checks": [lambda: repr(checks.chance_band(lambda posts, classes: (0.1, 0.2)))],
+    "exercises.variants": [lambda: drawn("2.2", 7)[0]],
     "exercises.posts": [lambda: repr(checks.peeking(lambda shared, seed: {}))],
     "exercises.picture": [lambda: repr(checks.map_size(lambda *sizes: 1))],
     "explorers.posts": [lambda: post_explorer() and None],

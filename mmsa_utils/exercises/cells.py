@@ -1,9 +1,9 @@
 """An exercise as it stands in a notebook: three cells in a row, and what is made of them.
 
-    markdown    "### Exercise 2.1 · Title": its card and its task
-    code        tag "exercise": the stub, and the check in the last line
-    markdown    tag "solution": <details> with "Hint", "Answer" and "Solution"; the last one holds the only block of
-                code, which takes the stub's place in the solutions, and the reasoning
+* Markdown, ``### Exercise 2.1 · Title``: its card and its task;
+* code, with the tag ``exercise``: the stub, and the check in the last line;
+* Markdown, with the tag ``solution``: ``<details>`` with *Hint*, *Answer* and *Solution*; the last one holds the only
+  block of code, which takes the stub's place in the solutions, and the reasoning.
 
 A notebook here is the JSON of its file, each cell's source one text: a dictionary, or nbformat's node, which is one.
 """

@@ -20,6 +20,7 @@ from ..posts.post import LABELS, Post
 from .canvas import new_figure, show
 from .gaze import counting_place, gaze_words, light_up
 from .missing import missing_board, presence  # noqa: F401
+from .museum import costs  # noqa: F401
 from .panels import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, RED  # noqa: F401  (figures and pages have one palette)
 from .real import choice_ranges, drawable, interval_dots  # noqa: F401
 from .voices import players, spectrogram_grid, strips, wave  # noqa: F401  (all figures can be had here)

@@ -20,7 +20,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-TARGETS = ("run", "test", "lab", "dashboard", "notebooks", "book", "wheel", "lint", "clean")
+TARGETS = ("run", "test", "lab", "dashboard", "notebooks", "book", "quiz", "slides", "wheel", "lint",
+           "clean")
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 
 

@@ -19,6 +19,7 @@ import claims_conflict
 import claims_encoders
 import claims_meeting
 import claims_missing
+import claims_museum
 import claims_real
 import claims_training
 import claims_voice
@@ -27,7 +28,7 @@ from mmsa_utils.bars import progress
 
 GROUPS = {name[-2:]: function
           for part in (claims_encoders, claims_training, claims_conflict, claims_meeting, claims_voice, claims_missing,
-                       claims_real)
+                       claims_real, claims_museum)
           for name, function in vars(part).items() if name.startswith("notebook_")}
 
 # What was chosen by hand: an argument of the notebook's function, and three values, the notebook's own among them.
@@ -64,6 +65,8 @@ CHOICES: dict[str, dict[str, tuple]] = {
     "11": {"posts": (800, 1400, 2800), "share": (0.2, 0.4, 0.6), "bad": (0.6, 0.8, 0.9), "brightness": (0, 20, 40),
            "seconds": (1.5, 2.5, 4.0)},
     "12": {"posts": (800, 1200, 2400), "deals": (5, 10, 20), "noise": (0.5, 0.8, 1.1)},
+    "13": {"posts": (600, 1000, 2000), "epochs": (6, 8, 12), "rate": (3e-3, 6e-3, 1e-2), "quarrels": (0.2, 0.3, 0.5),
+           "copies": (75, 150, 200)},
 }
 
 

@@ -76,11 +76,11 @@ from .learning.paired import bootstrap as bootstrap
 from .learning.paired import paired_difference as paired_difference
 from .learning.recordings import Recordings as Recordings
 from .learning.recordings import load_mmsa as load_mmsa
-from .learning.stored import load_features as load_features
 from .learning.regression import CONVENTIONS as CONVENTIONS
 from .learning.regression import classification_figures as classification_figures
 from .learning.regression import regression_figures as regression_figures
 from .learning.regression import weighted_f1 as weighted_f1
+from .learning.stored import load_features as load_features
 from .learning.training import history_table as history_table
 from .learning.training import train as train
 from .learning.zero_shot import PROMPTS as PROMPTS

@@ -39,8 +39,9 @@ def label_order(case: Case) -> Finding:
 
     The number: by how much the best renaming raises the accuracy; ill above `RENAMED`. Not asked where that is chance:
     where the best is not a tenth better than the commonest label, or the gain is below three and a half standard errors
-    of the posts that it changes. The mistake: a table of labels that was sorted otherwise when the model learned,
-    {0, 2} against {0, 1}, a head loaded with other names.
+    of the posts that it changes; nor of a new model, whose weights may separate posts by chance: what has learned is as
+    sure as it is right, and at least half as far above an even guess. The mistake: a table of labels that was sorted
+    otherwise when the model learned, {0, 2} against {0, 1}, a head loaded with other names.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -58,7 +59,9 @@ def label_order(case: Case) -> Finding:
     number, n = gained / len(labels), len(labels)
     best, commonest = counts[true, said].sum().item() / n, counts.sum(1).max().item() / n
     saw = f"accuracy {best - number:.3g} would be {best:.3g} if the classes stood in the order {said.tolist()}"
-    if number > RENAMED and (best <= commonest + 0.1 or gained <= 3.5 * max(changed, 1) ** 0.5):
+    even = 1 / len(counts)
+    unsure = probabilities.max(-1).values.mean().item() - even < (best - even) / 2
+    if number > RENAMED and (unsure or best <= commonest + 0.1 or gained <= 3.5 * max(changed, 1) ** 0.5):
         return not_asked("label_order", did, f"{saw[0].upper()}{saw[1:]}; chance alone does that where posts are few "
                          "or nothing has been learned: give more posts.")
     return judged("label_order", did, saw, number, RENAMED, "The model counts its classes otherwise than the labels "

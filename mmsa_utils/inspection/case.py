@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
 from ..seeds import seeded
-from .inputs import LABELS, Batch, digests, joined, marks_of, rows, sides_of, size_of
+from .inputs import LABELS, Batch, digests, joined, marks_of, mask_of, rows, sides_of, size_of
 from .keeping import State, copied, put_back, state_of
 
 #: Posts that a check tries the model with where a few are enough.
@@ -94,8 +95,12 @@ def case_of(model: nn.Module, loader: Iterable[Mapping[str, Any]], *, train: Ite
 
     Raises:
         ValueError: for batches that are no named tensors, no batches, labels that do not fit, or a model that cannot
-            answer the first batch.
+            answer the first batch, or whose weights have no values yet.
     """
+    for name, p in model.named_parameters():
+        if isinstance(p, UninitializedParameter) or p.is_meta:
+            raise ValueError(f"the weight {name} has no values yet: expected a model whose weights are there. Answer a "
+                             "batch once, if it has lazy layers; load its weights, if it is on 'meta'.")
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     with undisturbed(seed, device):
         needs = needed_labels(model)
@@ -116,17 +121,59 @@ def case_of(model: nn.Module, loader: Iterable[Mapping[str, Any]], *, train: Ite
             case = replace(case, state=state_of(model))
         try:
             outputs = answer(case.copy(), case.probe).shape[-1]
+            case = replace(case, labels=None if found is None else classed(found, outputs))
         except (TypeError, RuntimeError, ValueError, IndexError, KeyError, AttributeError) as error:
             raise ValueError(f"the model cannot answer the first batch, with the tensors {', '.join(case.probe)}: "
                              f"{type(error).__name__}: {str(error)[:200]}. Expected a loader whose batches hold what "
                              "the model's forward takes.") from error
         finally:
             case.restore()
+    found = case.labels
     if found is not None and not found.is_floating_point() and not 0 <= int(found.min()) <= int(found.max()) < max(
             2, outputs):
         raise ValueError(f"the labels go from {int(found.min())} to {int(found.max())}, and the model gives {outputs} "
                          f"logits: expected 0 to {max(2, outputs) - 1}.")
     return case
+
+
+def classed(labels: Tensor, outputs: int) -> Tensor:
+    """Labels of classes as whole numbers of 64 bits, whatever they came in; numbers on a scale as they are.
+
+    For a single logit they come as 0.0 and 1.0, as torch's binary loss wants them: these are classes, too.
+    """
+    binary = outputs == 1 and bool(((labels == 0) | (labels == 1)).all()) and len(labels.unique()) == 2
+    return labels if labels.is_floating_point() and not binary else labels.long()
+
+
+def single(case: Case) -> str:
+    """Why attention cannot be judged: no text of these posts has a second token. "" where some text has."""
+    names = case.sides.get("text", ())
+    mask = mask_of(names)
+    tensors = [case.probe[mask or name] for name in names if case.probe[name].dim() > 1]
+    if not tensors or int((tensors[0] != 0).sum(1).max() if mask else tensors[0].shape[1]) > 1:
+        return ""
+    return "Every text is a single token, and attention has nothing to choose among: give longer texts."
+
+
+def anew(case: Case) -> tuple[nn.Module | None, bool]:
+    """The model as it was before it learned, in evaluation mode: made by `make`; else by drawing its weights anew.
+
+    Returns:
+        The model, and whether all of its weights are new: what belongs to no part that can do that
+        (``reset_parameters``) stays as it is. None if that is more than a tenth.
+    """
+    if case.make is not None:
+        device = next((p.device for p in case.model.parameters()), torch.device("cpu"))
+        return copied(case.make()).to(device), True
+    model, new = case.copy(), 0
+    for part in model.modules():
+        reset = getattr(part, "reset_parameters", None) or getattr(part, "_reset_parameters", None)
+        own = sum(p.numel() for p in part.parameters(recurse=False))
+        if callable(reset) and own:
+            reset()
+            new += own
+    every = sum(p.numel() for p in model.parameters())
+    return (model if new >= 0.9 * every else None), new >= every
 
 
 def needed_labels(model: nn.Module) -> tuple[str, ...]:
@@ -202,8 +249,8 @@ def logits_in(output: Any) -> Tensor:
     """
     if isinstance(output, Mapping):
         output = output.get("logits")
-    elif isinstance(output, tuple) and not hasattr(output, "logits"):
-        output = output[0] if output else None
+    elif isinstance(output, tuple) and not hasattr(output, "logits"):  # a loss may stand in front of them
+        output = next((x for x in output if not isinstance(x, Tensor) or x.dim()), None)
     else:
         output = getattr(output, "logits", output)
     if not isinstance(output, Tensor) or output.dim() not in (1, 2):
@@ -237,3 +284,8 @@ def moved(before: Tensor, after: Tensor, unit: float | None = None) -> float:
     """How far the answer that moved most has moved, in units of the `spread` among posts (or another). inf for NaN."""
     change = (after - before).abs().max().item() / (unit or spread(before))
     return change if np.isfinite(change) else float("inf")
+
+
+def furthest(before: Tensor, after: Tensor) -> int:
+    """The place of the post whose answer moved most."""
+    return int((after - before).abs().amax(1).nan_to_num(float("inf")).argmax())

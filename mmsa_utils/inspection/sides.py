@@ -76,7 +76,7 @@ def overwhelmed(case: Case) -> Finding:
         return not_asked("overwhelmed", did, f"The side {weak} is ignored altogether: see the check 'ignored'.")
     number = found[weak] / found[strong]
     saw = f"{weak} moves answers {number:.3g} times as far as {strong}"
-    new = anew(case) if number < OVERWHELMED else None
+    new = anew(case)[0] if number < OVERWHELMED else None
     if new is not None:
         first = {side: mean for side, (_, mean) in swaps(case, new).items()}
         number = max(number, first[weak] / max(first[strong], 1e-12))

@@ -32,19 +32,23 @@ def first_loss(case: Case) -> Finding:
     did = "made the model anew, and measured its loss"
     if case.labels is not None and case.labels.is_floating_point():
         return not_asked("first_loss", did, "The labels are numbers: an even guess has no loss of its own.")
-    ways = {"made anew": anew} | ({"as it is": Case.copy} if case.make is None else {})
     losses = {}
-    for how, way in ways.items():
-        model = way(case)
-        if model is not None:
-            logits = answers_to(model, case.batches)
-            labels = targets(case, logits.shape[-1], len(logits)) if case.labels is None else case.labels
-            loss = loss_of(logits.double(), labels).item() / math.log(max(2, logits.shape[-1]))
-            losses[how] = loss if math.isfinite(loss) else math.inf
+
+    def measure(how: str, model: nn.Module) -> None:
+        logits = answers_to(model, case.batches)
+        labels = targets(case, logits.shape[-1], len(logits)) if case.labels is None else case.labels
+        loss = loss_of(logits.double(), labels).item() / math.log(max(2, logits.shape[-1]))
+        losses[how] = loss if math.isfinite(loss) else math.inf
+
+    new, whole = anew(case)
+    if new is not None:
+        measure("made anew", new)
+    if case.make is None:
+        measure("as it is", case.copy())
     number = max(losses.values())
-    if len(losses) < len(ways) and number <= OPINION:
-        return not_asked("first_loss", did, "The model cannot be made anew from itself: give make=a function that "
-                         "makes it.")
+    if losses.get("as it is", math.inf) <= OPINION and (new is None or number > OPINION and not whole):
+        return not_asked("first_loss", did, "The model cannot be made anew from itself, or not all of it: give make=a "
+                         "function that makes it.")
     return judged("first_loss", did, "; ".join(f"{how}, the loss is {loss:.3g} times ln(classes)"
                                                for how, loss in losses.items()), number, OPINION,
                   "The model is far worse than an even guess before it has seen anything: look at the size of the "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from ..errors import in_short
 from ..learning.losses import loss_of
 from ..seeds import seeded
-from .case import Case, answer, logits_in
+from .case import Case, answer, logits_in, single
 from .finding import Finding, judged, not_asked
 from .inputs import Batch, mask_of, size_of
 from .sides import NOTHING, can_lack, lacking
 
 #: A gradient whose norm, over all weights, is above this at the first batch explodes.
 EXPLODING = 1000.0
+_ATTEMPTS = 12
 
 
 def targets(case: Case, outputs: int, n: int) -> Tensor:
@@ -70,33 +71,68 @@ def _try_backward(model: nn.Module, batch: Batch, labels: Tensor) -> None:
         model.zero_grad(set_to_none=True)
 
 
+def asleep(case: Case, names: Collection[str]) -> set[str]:
+    """Weights that get no gradient as the model is, and would get one if other weights were others.
+
+    So it is behind a matrix or a gate that begins as zeros (an adapter, a residual branch), and for an expert to whom
+    no post was sent. What is all zeros is changed a little; for weights that the pass does not meet at all, every
+    weight, farther each time.
+    """
+    probe, generator = case.probe, case.generator()
+    labels = targets(case, answer(case.copy(), probe).shape[-1], size_of(probe))
+    quiet, unmet, woken = set[str](), set[str](), set[str]()
+    for attempt in range(_ATTEMPTS):
+        model = case.copy().train()
+        with torch.no_grad():
+            for p in model.parameters() if attempt else ():
+                if p.requires_grad and (attempt > 1 or not p.any()):
+                    size = attempt * (p.abs().mean().item() + 0.1)
+                    p.add_((size * torch.randn(p.shape, generator=generator)).to(p))
+        _try_backward(model, probe, labels)
+        for name, p in model.named_parameters():
+            moves = p.grad is not None and bool(p.grad.any())
+            if not attempt and name in names and not moves:
+                quiet.add(name)
+                unmet |= {name} if p.grad is None else set()
+            elif moves and name in (quiet if attempt == 1 else unmet):
+                woken.add(name)
+        if woken == quiet or attempt and not unmet - woken:
+            break
+    return woken
+
+
 def gradients(case: Case) -> Finding:
     """Do gradients reach each part? One pass back, in training mode; each weight that gets none is then changed.
 
     The number: weights (tensors) that get no gradient though the answers hang on them, and whole parts that get none at
-    all; ill above 0. What no answer hangs on and is only a piece of a part is let be: BERT's pooler, the bias of keys.
-    The mistake: a projection computed under ``no_grad`` or through ``detach``, ``numpy``, ``argmax`` or new tensors of
-    old values; a layer made in ``__init__`` and forgotten in ``forward``.
+    all; ill above 0. What is `asleep` is let be, and what no answer hangs on and is only a piece of a part: BERT's
+    pooler, the bias of keys. The mistake: a projection computed under ``no_grad`` or through ``detach``, ``numpy``,
+    ``argmax`` or new tensors of old values; a layer made in ``__init__`` and forgotten in ``forward``.
     """
     did = "computed a loss, went back, and changed each weight that got no gradient"
     if not any(p.requires_grad for p in case.model.parameters()):
         return not_asked("gradients", did, "No weight of the model learns: all are frozen.")
+    if single(case):
+        return not_asked("gradients", did, single(case))
     try:
         model, found = gradients_of(case)
     except RuntimeError as error:
-        return judged("gradients", did, "there is no way back: " + in_short(error), math.inf, True,
+        return judged("gradients", did, "there is no way back: " + in_short(error), math.inf, 0,
                       "Nothing can be learned: the logits were cut off from the weights by no_grad, detach or a way "
                       "through NumPy, or forward changes what it has read already.")
     idle = [name for name, gradient in found.items() if not gradient.any()]
+    sleeping = asleep(case, idle) if idle else set()
+    idle = [name for name in idle if name not in sleeping]
     cut = [name for name in idle if _matters(case, name)]
     parts: dict[str, list[str]] = {}
     for name in found:
         parts.setdefault(part_of(name, model), []).append(name)
     unused = [part for part, names in parts.items() if set(names) <= set(idle) - set(cut)]
     saw = [f"cut off: {', '.join(cut[:3])}"] * bool(cut) + [f"unused: {', '.join(unused[:3])}"] * bool(unused)
-    return judged("gradients", did, "; ".join(saw) or f"all {len(parts)} parts get gradients", len(cut) + len(unused),
-                  bool(cut or unused), "These weights stay as they are for ever: look for no_grad, detach, argmax and "
-                  "new tensors on the way from them to the loss, and for layers that forward does not call.")
+    later = f"; only once others have moved: {', '.join(sorted(sleeping)[:3])}" * bool(sleeping)
+    return judged("gradients", did, "; ".join(saw) or f"all {len(parts)} parts get gradients{later}",
+                  len(cut) + len(unused), 0, "These weights stay as they are for ever: look for no_grad, detach, "
+                  "argmax and new tensors on the way from them to the loss, and for layers that forward does not call.")
 
 
 def _matters(case: Case, name: str) -> bool:
@@ -127,11 +163,11 @@ def exploding(case: Case) -> Finding:
         return not_asked("exploding", did, "There are no gradients: see the check 'gradients'.")
     if not found:
         return not_asked("exploding", did, "No weight of the model learns: all are frozen.")
-    number = math.sqrt(sum(gradient.double().square().sum().item() for gradient in found.values()))
+    number = math.sqrt(sum(gradient.cpu().double().square().sum().item() for gradient in found.values()))
     number = number if math.isfinite(number) else math.inf
     worst = max(found, key=lambda name: found[name].nan_to_num(math.inf).abs().max().item())
     return judged("exploding", did, f"the gradient's norm is {number:.3g}; the largest is that of {worst}", number,
-                  not number <= EXPLODING, "A step would throw the weights away: look for sums where means belong, for "
+                  EXPLODING, "A step would throw the weights away: look for sums where means belong, for "
                   "features that were not normalised, for divisions and roots of 0.")
 
 
@@ -146,8 +182,8 @@ def step(case: Case) -> Finding:
     labels = targets(case, answer(case.copy(), probe).shape[-1], size_of(probe))
     model = case.copy().train()
     learns = {name: p for name, p in model.named_parameters() if p.requires_grad}
-    if not learns:
-        return not_asked("step", did, "No weight of the model learns: all are frozen.")
+    if not learns or single(case):
+        return not_asked("step", did, single(case) or "No weight of the model learns: all are frozen.")
     old = {name: p.detach().clone() for name, p in learns.items()}
     batches = [probe] + [lacking(case, side, names) for side, names in can_lack(case).items()
                          if set(names) - {mask_of(names)} and side in case.sides]
@@ -161,8 +197,11 @@ def step(case: Case) -> Finding:
         optimizer.step()
     answer(model, probe)
     stuck = untouched(old, model.state_dict(keep_vars=True), model)
+    if stuck:
+        sleeping = {part_of(name, model) for name in asleep(case, old)}
+        stuck = [part for part in stuck if part not in sleeping]
     return judged("step", did, f"unchanged: {', '.join(stuck[:3])}" if stuck else "every part has changed", len(stuck),
-                  bool(stuck), "The optimiser never gets at these weights: make it last, of model.parameters(), and "
+                  0, "The optimiser never gets at these weights: make it last, of model.parameters(), and "
                   "let forward set no weight.")
 
 
@@ -194,5 +233,5 @@ def trained(case: Case) -> Finding:
     stuck = untouched({name: weight for name, weight in case.before.items() if name in learns},
                       case.model.state_dict(), case.model)
     return judged("trained", did, f"unchanged: {', '.join(stuck[:3])}" if stuck else "every part has changed",
-                  len(stuck), bool(stuck), "The training has passed these parts over: make the optimiser last, of "
+                  len(stuck), 0, "The training has passed these parts over: make the optimiser last, of "
                   "model.parameters(), and look at what load_state_dict returns.")

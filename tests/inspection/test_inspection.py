@@ -96,7 +96,7 @@ def test_our_models_pass(tiny, fusion):
                              train=make_loader(food(24), model, 12))
     assert ill(findings) == []
     assert {name for name, verdict in verdicts(findings).items() if verdict == "not asked"} <= {
-        "trained", "counted", "calibration"}
+        "trained", "counted", "calibration", "label_order"}
 
 
 def test_one_that_has_learned_passes(ours):
@@ -258,6 +258,17 @@ def test_a_loader_shuffles_as_if_nobody_had_looked():
     assert torch.equal(*(next(iter(loader))["labels"] for loader in loaders))
 
 
+@pytest.mark.parametrize(("kind", "by_heart"), [(torch.bfloat16, "sound"), (torch.float16, "not asked")])
+def test_models_of_sixteen_bits(ours, kind, by_heart):
+    model, posts = ours
+    batches = [{**batch, "pixel_values": batch["pixel_values"].to(kind)} for batch in posts[:1]]
+    case = case_of(Around(model).to(kind), batches)
+    assert {name: looked_at(name, case).verdict for name in ("padding", "company", "by_heart")} == {
+        "padding": "sound", "company": "sound", "by_heart": by_heart}
+    deaf = Around(model, before=lambda b: {**b, "attention_mask": torch.ones_like(b["attention_mask"])}).to(kind)
+    assert looked_at("padding", case_of(deaf, batches)).verdict == "ill"
+
+
 def test_the_same_seed_finds_the_same():
     one, other = (inspect_model(planted.Functional("noise"), planted.posts(), seed=4) for _ in range(2))
     assert one == other
@@ -316,15 +327,24 @@ def test_unknown_checks_and_verdicts_are_refused():
 
 
 def test_the_table_has_the_worst_first():
-    findings = [judged("order", "did", "saw", 0.25, False, "x"), not_asked("leak", "did", "no labels"),
-                judged("padding", "did a", "saw b", 3.0, True, "mend c")]
+    findings = [judged("order", "did", "saw", 0.25, 0.5, "x"), not_asked("leak", "did", "no labels"),
+                judged("padding", "did a", "saw b", 3.0, 0.5, "mend c")]
     assert [finding.verdict for finding in worst_first(findings)] == list(VERDICTS)
     lines = as_text(findings).splitlines()
     assert [line.split()[0] for line in lines] == ["ill", "did", "mend", "not", "sound"]
-    assert "3" in lines[0]
+    assert "3 (at most 0.5)" in lines[0]
     assert "saw b" in lines[0]
     assert "no labels" in lines[3]
     assert as_text([]) == "No check was made."
+
+
+@pytest.mark.parametrize(("number", "least", "verdict"), [
+    (0.5, False, "sound"), (0.6, False, "ill"), (0.5, True, "sound"), (0.4, True, "ill"),
+    (math.nan, False, "ill"), (math.nan, True, "ill"), (math.inf, False, "ill")])
+def test_a_number_is_held_against_its_limit(number, least, verdict):
+    found = judged("order", "did", "saw", number, 0.5, "mend", least)
+    assert (found.verdict, found.limit, found.follows == "mend") == (verdict, 0.5, verdict == "ill")
+    assert f"({'at least' if least else 'at most'} 0.5)" in as_text([found])
 
 
 def test_tensors_find_their_sides():

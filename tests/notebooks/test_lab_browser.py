@@ -35,9 +35,10 @@ def test_a_notebook_that_was_only_opened_and_saved_is_as_it_was(lab, path):
     open_notebook(page, address.format(name))
     kernel = page.evaluate(f"""async () => {{ const kernel = {NOTEBOOK}.sessionContext.session.kernel;
         return [(await kernel.info).language_info, (await kernel.spec).display_name] }}""")
-    page.wait_for_timeout(500)  # for JupyterLab to write both into the notebook
+    # JupyterLab writes both into the notebook, when it gets to it
+    page.wait_for_function(f"{NOTEBOOK}.content.model.toJSON().metadata.language_info.version")
     metadata = page.evaluate(f"{NOTEBOOK}.content.model.toJSON().metadata")
-    assert [metadata["language_info"], metadata["kernelspec"]["display_name"]] == kernel  # it had its time
+    assert [metadata["language_info"], metadata["kernelspec"]["display_name"]] == kernel
     assert not page.evaluate(f"{NOTEBOOK}.content.model.dirty"), "it shows as modified"
     page.wait_for_function(f"{NOTEBOOK}.content.widgets.some(cell => cell.inputHidden)")  # cells are drawn by and by
     hidden = page.evaluate(f"{NOTEBOOK}.content.widgets.filter(cell => cell.inputHidden).map(cell => cell.model.id)")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 LOCAL = {"127.0.0.1", "localhost"}
 AT_HOME = {"data", "blob", "about"}  # schemes that ask nobody for anything
@@ -128,8 +128,11 @@ def lab_address(server: subprocess.Popen, settings: Path, seconds: float = 60) -
 def open_notebook(page, address: str) -> None:
     """Open one notebook, alone and without side bars, and wait until its kernel is ready for work."""
     page.goto(address)  # a quarter of a minute in all where nothing else runs
-    page.wait_for_function(f"""() => {{ const context = {NOTEBOOK.replace('.', '?.')}?.sessionContext;
-        return context?.isReady && context.session?.kernel?.status === "idle" }}""", polling=100, timeout=180_000)
+    name = unquote(urlsplit(address).path.partition("/lab/tree/")[2])  # one that was open before may come up first
+    page.wait_for_function(f"""name => {{
+        const widget = {NOTEBOOK.replace('.', '?.')}, session = widget?.sessionContext;
+        return widget?.context?.path === name && session?.isReady && session.session?.kernel?.status === "idle" }}""",
+                           arg=name, polling=100, timeout=180_000)
     page.evaluate("window.jupyterapp.shell.collapseLeft()")
 
 

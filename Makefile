@@ -21,7 +21,8 @@ run: $(READY) ## set up, then execute notebooks 00-13 in order; results under bu
 
 test: $(READY) ## set up, then the unit tests and every notebook against its stored output
 	@$(PY) tests/chromium.py
-	$(PY) -m pytest notebooks tests -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout 300
+	$(PY) -m pytest notebooks tests -n 2 --dist loadfile --no-loadscope-reorder --nbval --nbval-current-env \
+	  --nbval-cell-timeout 300
 
 lab: $(READY) ## open JupyterLab on the first notebook
 	@[ "$$(id -u 2>/dev/null)" != 0 ] || echo "make: JupyterLab does not start for root, as its pages could change all of the machine: use an account of your own." >&2

@@ -11,12 +11,17 @@ from execute import prepare_environment
 
 prepare_environment(os.environ)
 
+#: Files of few and slow tests. They begin first: else one core waits for the other in the end.
+SLOW = ("test_seams.py", "test_book.py", "test_on_ray.py", "test_kills.py", "test_lab_browser.py",
+        "test_same_numbers.py")
+
 
 def pytest_collection_modifyitems(items):
     last = {item.parent: place for place, item in enumerate(items) if type(item).__name__ == "IPyNbCell"}
     for notebook, place in sorted(last.items(), key=lambda pair: -pair[1]):
         if budgets.has_card(notebook.nb):
             items.insert(place + 1, KeepsToItsCard.from_parent(notebook, name="card"))
+    items.sort(key=lambda item: SLOW.index(item.path.name) if item.path.name in SLOW else len(SLOW))
 
 
 class KeepsToItsCard(pytest.Item):

@@ -82,7 +82,7 @@ def test_a_ray_of_its_own_is_begun_and_ended_and_answers_are_those_of_one_proces
     words = ["predict", "--data", str(folder / "posts.csv"), "--json", "--out"]
     assert main([*words, str(tmp_path / "one.parquet")]) == 0
     one = json.loads(capfd.readouterr().out)
-    assert main([*words, str(tmp_path / "ray.parquet"), "--engine", "ray", "--workers", "2"]) == 0
+    assert main([*words, str(tmp_path / "ray.parquet"), "--engine", "ray", "--workers", "1"]) == 0
     found = json.loads(capfd.readouterr().out)
     assert not ray.is_initialized()
     assert {**one, "answers": ""} == {**found, "answers": ""}

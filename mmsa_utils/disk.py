@@ -1,4 +1,4 @@
-"""Files as other people expect them: readable for whom the machine's umask allows."""
+"""Files as other people expect them: whole, and readable for whom the machine's umask allows."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def usual_modes(path: Path) -> None:
     for found in (path, *path.rglob("*")) if path.is_dir() else (path,):
         if found.stat().st_mode & 0o7777 != modes[found.is_dir()]:
             os.chmod(found, modes[found.is_dir()])
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file in UTF-8: all of it, or nothing; several processes may do it at once."""
+    made = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
+    try:
+        made.write_text(text, encoding="utf8")
+        os.replace(made, path)
+    finally:
+        made.unlink(missing_ok=True)

@@ -143,8 +143,8 @@ def named_in_a_file(faults: list[str], arguments: argparse.Namespace) -> str:
     """Write faults that are too many to be shown into a file, in the folder of --out or in this one; says where."""
     if len(faults) <= 10:
         return ""
-    path = Path(getattr(arguments, "out", None) or os.path.dirname(getattr(arguments, "answers", None) or "")
-                ) / "faulty_rows.txt"
+    beside = getattr(arguments, "answers", None) or getattr(arguments, "features", None) or ""
+    path = Path(getattr(arguments, "out", None) or os.path.dirname(beside)) / "faulty_rows.txt"
     try:
         path.write_text("\n".join(faults) + "\n", encoding="utf8", errors="replace")
     except OSError:  # a folder that nothing can be written into: the first ten have been shown

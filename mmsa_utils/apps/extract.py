@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     widths = {side: encoder.width for side, encoder in model.encoders.items()}
     del model
     total, faults = run_job(arguments, arguments.features, table, functools.partial(Extraction, table, recipe), about)
-    where = named_in_a_file(faults, argparse.Namespace(answers=arguments.features))
+    where = named_in_a_file(faults, arguments)
     if not total["posts"]:
         raise ValueError(f"all {total['faulty']} rows are faulty, the first: {faults[0]}" if faults else
                          f"{Path(arguments.data).name} holds no posts: expected at least one row.")

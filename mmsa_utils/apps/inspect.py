@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ..bars import progress
+from ..disk import write_whole
 from ..figures.findings import inspection_page
 from ..inspection.finding import Finding, as_text, worst_first
 from ..inspection.inspection import inspect_model
@@ -17,7 +18,7 @@ from ..learning.features import Features
 from ..model.model import MultimodalSentimentModel, load_model
 from ..posts.post import Posts
 from .evaluate import posts_for
-from .report import about, place, write
+from .report import about, place
 
 _BATCH = 16
 
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
               "findings": [found._asdict() for found in findings]}
     if out:
         shown = {found.post: posts[found.post] for found in findings if found.post is not None}
-        write(out, inspection_page(findings, about(model, n, arguments), shown))
+        write_whole(out, inspection_page(findings, about(model, n, arguments), shown))
         result["page"] = str(out)
     return result
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
-from ..disk import usual_modes
+from ..disk import write_whole
 from ..figures.report import page
 from ..learning.device import best_device
 from ..learning.features import Features
@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             pictures[one["post"]].thumbnail((480, 480))  # photographs take some 40 MB each
         if post.voice is not None and "voice" in model.sides:
             voices[one["post"]] = post.voice
-    write(out, page(result, pictures, about(model, len(posts), arguments), voices))
+    write_whole(out, page(result, pictures, about(model, len(posts), arguments), voices))
     return {**result, "report": str(out)}
 
 
@@ -76,14 +76,3 @@ def model_in_words(model: Any) -> str:
                           for side, encoder in model.encoders.items())
     classes = "gives a number" if model.classes is None else f"classes {', '.join(model.classes)}"
     return f"{encoders}, {model.size}; {classes}"
-
-
-def write(path: Path, text: str) -> None:
-    """The whole file or none of it."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf8")
-        usual_modes(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..disk import write_whole
 from ..exercises.checks import Verdict
 from .run import Run
 
@@ -36,9 +36,7 @@ def take_over(path: Path, under: Mapping[str, Any], resume: bool) -> dict[str, R
                     found[kept["digest"]], lines[kept["digest"]] = state, line
             except (ValueError, KeyError, TypeError, AttributeError):
                 continue
-    part = path.with_name(f"{path.name}.part")
-    part.write_text("".join(f"{line}\n" for line in lines.values()), encoding="utf-8")
-    os.replace(part, path)
+    write_whole(path, "".join(f"{line}\n" for line in lines.values()))
     return found
 
 

@@ -17,7 +17,7 @@ from ..model.model import MultimodalSentimentModel
 from ..posts.post import Post
 from ..seeds import seeded
 from .case import answer
-from .inputs import rows
+from .inputs import longer, rows
 
 _CHUNK = 64  # pictures encoded at once
 _BATCH = 50
@@ -72,9 +72,7 @@ def in_batches(posts: Mapping[str, Tensor], size: int = _BATCH, longest: int = 0
     order = torch.arange(len(posts["labels"])) if order is None else order
     for places in order.split(size):
         batch = rows(posts, places)
-        most = int(batch["attention_mask"].sum(1).max())
-        wanted = max(1, most, longest)
-        yield padded(batch, wanted)
+        yield padded(batch, max(1, int(batch["attention_mask"].sum(1).max()), longest))
 
 
 def without_labels(posts: Mapping[str, Tensor], size: int = _BATCH) -> Iterator[dict[str, Tensor]]:
@@ -85,9 +83,7 @@ def without_labels(posts: Mapping[str, Tensor], size: int = _BATCH) -> Iterator[
 
 def padded(batch: Mapping[str, Tensor], longest: int) -> dict[str, Tensor]:
     """A batch whose texts are padded, or cut, to so many tokens."""
-    more = longest - batch["attention_mask"].shape[1]
-    return {**batch, "attention_mask": F.pad(batch["attention_mask"], (0, more)),
-            "inputs_embeds": F.pad(batch["inputs_embeds"], (0, 0, 0, more))}
+    return longer(batch, ("inputs_embeds", "attention_mask"), longest - batch["attention_mask"].shape[1])
 
 
 def taught(make: Callable[[int, int], nn.Module], posts: Mapping[str, Tensor],

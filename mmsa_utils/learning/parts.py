@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..disk import usual_modes
+from ..disk import usual_modes, write_whole
 
 _ABOUT, _TALLY = "_about.json", b"mmsa_utils"
 
@@ -37,7 +37,7 @@ def begin(folder: Path, about: Mapping[str, Any]) -> dict[str, dict[str, int]]:
         there = next((path.name for path in folder.iterdir() if path.name[0] != "."), None)
         if there:
             raise ValueError(f"the folder {folder} holds {there[:100]}: expected an empty or a new one.")
-        _write_whole(file, said.encode())
+        write_whole(file, said)
     kept = read_about(folder)
     for what in about:
         if kept.get(what) != json.loads(said)[what]:
@@ -96,10 +96,4 @@ def finish(folder: Path, total: Mapping[str, Any]) -> None:
     for path in folder.glob(".unfinished-*"):
         if path.is_file():
             path.unlink(missing_ok=True)
-    _write_whole(folder / _ABOUT, json.dumps({**read_about(folder), "complete": dict(total)}).encode())
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    made = path.with_name(f".unfinished-{os.getpid()}-{path.name}")
-    made.write_bytes(data)
-    os.replace(made, path)
+    write_whole(folder / _ABOUT, json.dumps({**read_about(folder), "complete": dict(total)}))

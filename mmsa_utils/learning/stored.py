@@ -62,13 +62,14 @@ def load_stored(folder: str | Path, classes: Sequence[str] | None = LABELS, show
         raise ValueError(f"the folder {folder} holds answers: expected features, as extract writes them.")
     if "complete" not in about:
         raise ValueError(f"the extraction into {folder} is not finished: give its command once more, and it goes on.")
-    there = [side for side in SIDES if side in about["encoders"]]
+    there, found = [side for side in SIDES if side in about["encoders"]], tallies(folder)
+    parts = [folder / f"{name}.parquet" for name in found]
     if not (folder / _MAPPED).exists():
-        _map(folder, there, show_progress)
+        _map(folder, parts, sum(tally["posts"] for tally in found.values()), there, show_progress)
     sides = {side: Encoded(*(torch.from_numpy(np.load(folder / _MAPPED / f"{side}{end}.npy", mmap_mode="c",
                                                       allow_pickle=False)) for end in ("", "-mask")))
              for side in there}
-    cells, names = _cells(folder), LABELS if classes is None else tuple(classes)
+    cells, names = _cells(parts), LABELS if classes is None else tuple(classes)
     n = len(next(iter(sides.values())).tokens)
     texts, labels = cells.get("text", [None] * n), cells.get("label", [None] * n)
     labelled = classes is not None and any(label is not None for label in labels)
@@ -92,41 +93,35 @@ def load_stored(folder: str | Path, classes: Sequence[str] | None = LABELS, show
     return Stored(features, posts, about)
 
 
-def _parts(folder: Path) -> list[Path]:
-    return [folder / f"{name}.parquet" for name in tallies(folder)]
-
-
-def _cells(folder: Path) -> dict[str, list]:
+def _cells(parts: Sequence[Path]) -> dict[str, list]:
     """Column → what stands there, of the rows without a fault; none of the features."""
     import pyarrow.dataset as ds
 
-    data = ds.dataset([str(path) for path in _parts(folder)], format="parquet")
+    data = ds.dataset([str(path) for path in parts], format="parquet")
     wanted = [name for name in data.schema.names if not name.endswith(("_features", "_mask"))]
     table = data.to_table(wanted, filter=ds.field("fault").is_null())
     return {name: table[name].to_pylist() for name in wanted if name != "fault"}
 
 
-def _map(folder: Path, sides: list[str], show_progress: bool) -> None:
-    """Write the features as arrays, a part at a time; the folder of them appears when all are there."""
+def _map(folder: Path, parts: Sequence[Path], n: int, sides: list[str], show_progress: bool) -> None:
+    """Write the features of n posts as arrays, a part at a time; the folder of them appears when all are there."""
     import pyarrow.parquet as pq
 
-    found = tallies(folder)
-    n = sum(tally["posts"] for tally in found.values())
     if not n:
         raise ValueError(f"all rows in {folder} are faulty: there are no features.")
     made = Path(tempfile.mkdtemp(dir=folder, prefix=".unfinished-"))
     try:
         for side in sides:
             name = f"{side}_features"
-            kind = pq.read_schema(folder / f"{next(iter(found))}.parquet").field(name).type
+            kind = pq.read_schema(parts[0]).field(name).type
             sequences = not hasattr(kind, "list_size")
             width = (kind.value_type if sequences else kind).list_size
-            longest = max(_longest(path, name) for path in _parts(folder)) if sequences else 1
+            longest = max(_longest(path, name) for path in parts) if sequences else 1
             tokens = np.lib.format.open_memmap(made / f"{side}.npy", "w+", np.float16 if sequences else np.float32,
                                                (n, longest, width))
             mask = np.lib.format.open_memmap(made / f"{side}-mask.npy", "w+", np.bool_, (n, longest))
             start = 0
-            for path in progress(_parts(folder), f"map {side}", show_progress):
+            for path in progress(parts, f"map {side}", show_progress):
                 table = pq.read_table(path, columns=[name, *[f"{side}_mask"] * sequences, "fault"])
                 table = table.filter(table["fault"].is_null())
                 stop = start + len(table)

@@ -19,7 +19,9 @@ pytestmark = pytest.mark.skipif(os.name == "nt" or not shutil.which("bash"), rea
 
 def submitted(folder: Path, *options: str, **slurm: str) -> tuple[str, list[str]]:
     """→ the threads of a process, and the words that srun is given on each machine."""
-    for name, script in (("srun", SHOW), ("scontrol", "#!/bin/bash\nprintf 'node7\\nnode9\\n'\n")):
+    # More names than a pipe holds (64 KiB): who stops reading after the first would end the job.
+    many = "#!/bin/bash\necho node7\nfor ((i = 9; i < 9000; i++)); do echo a-longer-name-of-node$i; done\n"
+    for name, script in (("srun", SHOW), ("scontrol", many)):
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
     environment = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "SLURM_JOB_NODELIST": "node[7,9]", **slurm}

@@ -1,8 +1,9 @@
-"""What two processes do at once for test_together.py, and one alone: train the same tiny models, in double precision.
+"""What two processes do at once for test_together.py, and one alone: train tiny models, mostly in double precision.
 
 Started by torchrun with a folder, in which the encoders lie; each process leaves what it got there.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -21,20 +22,25 @@ WORKS = {
     "in parts": (21, 8, {"accumulate": 3, "class_weights": [1.0, 2.0, 0.5]}),
 }
 
+#: Added to every key alike, they move no weight of attention: their gradients are rounding, of which AdamW makes steps.
+KEY_BIASES = re.compile(r"\.(key|k_proj|k_lin)\.bias$")
+
 
 class Stopped(Exception):
     """An interruption, after an epoch has been kept."""
 
 
-def trained(folder: Path, posts: int = 21, batch: int = 8, image: str = "vit", **options):
-    """→ the history of a model without dropout, and all its weights in one row."""
-    model = MultimodalSentimentModel(str(folder / "bert"), str(folder / image), hidden=16, dropout=0).double()
+def trained(folder: Path, posts: int = 21, batch: int = 8, image: str = "vit", single: bool = False, **options):
+    """→ the history of a model without dropout, and all its weights in one row (single: but the biases of keys)."""
+    model = MultimodalSentimentModel(str(folder / "bert"), str(folder / image), hidden=16, dropout=0)
+    model = model.float() if single else model.double()
     for part in model.modules():
         if isinstance(part, torch.nn.Dropout):
             part.p = 0.0
     history = train(model, make_loader(food(posts), model, batch, shuffle=True, seed=3),
                     make_loader(food(11, "validation"), model, batch), epochs=EPOCHS, show_progress=False, **options)
-    return history, torch.cat([tensor.flatten().double() for tensor in model.state_dict().values()])
+    return history, torch.cat([tensor.flatten().double() for name, tensor in model.state_dict().items()
+                               if not (single and KEY_BIASES.search(name))])
 
 
 def broken_off(path: Path, folder: Path) -> None:
@@ -62,6 +68,7 @@ def main(folder: Path) -> None:
     found["after one"] = trained(folder, checkpoint=folder / "one.safetensors")
     broken_off(folder / "two.safetensors", folder)
     found["a batch each"] = trained(folder, batch=4, accelerator=Accelerator(cpu=True))  # Accelerate's own custom
+    found["single"] = trained(folder, single=True)
     found["normalised"] = trained(folder, image="resnet")
     torch.save(found, folder / f"{processes.place()}.pt")
 

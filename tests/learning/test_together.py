@@ -11,10 +11,10 @@ import helpers
 import pytest
 import torch
 from helpers import food, own_table
-from together_worker import EPOCHS, WORKS, broken_off, trained
+from together_worker import EPOCHS, KEY_BIASES, WORKS, broken_off, trained
 from torch.utils.data import DataLoader
 
-from mmsa_utils import make_loader, train
+from mmsa_utils import MultimodalSentimentModel, make_loader, train
 from mmsa_utils.apps import cli
 from mmsa_utils.learning import together
 from mmsa_utils.learning.together import Part, Team
@@ -61,11 +61,11 @@ def two(tmp_path_factory):
     return folder, [torch.load(folder / f"{place}.pt") for place in range(2)]
 
 
-def same(one, other) -> None:
+def same(one, other, weights: float = 1e-6) -> None:
     """Far below what a step changes; in double precision little is left to rounding but the loss's single precision."""
     for row, twin in zip(one[0], other[0], strict=True):
         assert row == pytest.approx(twin, abs=1e-6)
-    assert torch.allclose(one[1], other[1], rtol=0, atol=1e-6)
+    assert torch.allclose(one[1], other[1], rtol=0, atol=weights)
 
 
 @pytest.mark.parametrize("name", WORKS)
@@ -75,6 +75,27 @@ def test_two_processes_learn_what_one_learns(two, name):
     same(found[name], trained(folder, posts, batch, **options))
     first, last = found[name][0][0], found[name][0][-1]
     assert last["train_loss"] < first["train_loss"] - 0.01  # something was learned
+
+
+def test_in_single_precision_too(two):
+    folder, (found, _) = two
+    same(found["single"], trained(folder, single=True), weights=1e-5)
+
+
+def test_a_bias_of_the_keys_moves_no_answer(two):
+    model = MultimodalSentimentModel(str(two[0] / "bert"), str(two[0] / "vit"), hidden=16, dropout=0).double().eval()
+    posts = food(5)
+    asked = [[post.text for post in posts], [post.image for post in posts]]
+    before = model.predict(*asked)
+    biases = [value for name, value in model.named_parameters() if KEY_BIASES.search(name)]
+    assert biases
+    with torch.no_grad():
+        for bias in biases:
+            bias += 3 * torch.randn(bias.shape, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(before, model.predict(*asked), atol=1e-9)
+    with torch.no_grad():
+        model.head[-1].bias += torch.arange(3)
+    assert not torch.allclose(before, model.predict(*asked), atol=1e-3)
 
 
 def test_both_processes_end_alike(two):

@@ -21,10 +21,11 @@ def frozen(case: Case) -> Finding:
     """Is a part frozen by accident? One pass forward: what is frozen should stand before what learns, never behind.
 
     The number: frozen layers whose input comes from weights that learn, frozen layers that hold torch's own first
-    random weights, and sides whose encoder is frozen while another's learns; ill above 0. To freeze all encoders is no
-    mistake, nor to freeze all of a model; nor is a frozen network behind a few weights that learn (adapters, a bridge
-    between two networks), or a normalisation that is kept as it was. The mistake: a loop over ``parameters()`` that
-    comes after the new head was added or goes by half of the names, a projection that was frozen before it learned.
+    random weights, and sides whose encoder is frozen while another's learns; ill above 0. To freeze all encoders is
+    no mistake, nor to freeze all of a model; nor is a frozen network behind a few weights that learn (adapters, a
+    bridge between two networks), or a normalisation that is kept as it was, or word vectors that are. The mistake: a
+    loop over ``parameters()`` that comes after the new head was added or goes by half of the names, a projection that
+    was frozen before it learned.
     """
     did = "looked which frozen layers stand behind what learns, hold random weights, or read one side alone"
     model = case.copy()
@@ -67,13 +68,17 @@ def _inputs_of(model: nn.Module, batch: Batch) -> dict[str, list[Tensor]]:
 
 
 def _sides_that_learn(model: nn.Module, case: Case, given: Mapping[str, list[Tensor]]) -> dict[str, bool]:
-    """Side → whether any weight learns in the parts that are called with its tensors and no other side's."""
+    """Side → whether any weight learns in the parts that are called with its tensors and no other side's.
+
+    Word vectors by themselves tell nothing: what reads them may learn.
+    """
     probe, found = case.probe, dict[str, bool]()
     owner = {name: side for side, names in case.sides.items() for name in names}
     for part, tensors in given.items():
         sides = {owner[name] for name in owner for x in tensors if x.shape == probe[name].shape
                  and x.dtype == probe[name].dtype and torch.equal(x, probe[name])}
-        weights = list(model.get_submodule(part).parameters())
+        weights = [p for one in model.get_submodule(part).modules() for p in one.parameters(recurse=False)
+                   if p.requires_grad or not isinstance(one, nn.Embedding)]
         if len(sides) == 1 and weights:
             side = sides.pop()
             found[side] = found.get(side, False) or any(p.requires_grad for p in weights)

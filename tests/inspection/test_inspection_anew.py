@@ -81,6 +81,13 @@ def test_a_bridge_between_frozen_networks_and_kept_normalisations_are_meant_so()
     assert looked_at("frozen", case_of(model, planted.posts(classes=2))).verdict == "sound"
 
 
+@pytest.mark.parametrize("style", ["Packed", "Pipeline", "Experts", "Score"])
+def test_word_vectors_that_are_kept_are_meant_so(style):
+    model = anew.made(style, seed=3)
+    next(part for part in model.modules() if isinstance(part, nn.Embedding)).requires_grad_(False)
+    assert ill(inspect_model(model, anew.posts(style, seed=3))) == []
+
+
 def test_a_side_that_says_all_may_be_all_that_was_learned():
     model = planted.Bag()
     with torch.no_grad():  # as if it had learned that the text says nothing

@@ -105,7 +105,8 @@ def notebook_00(seed: int, n: Size, *, dish: str = "burger", neutral: str = "I h
             min(lead(plain[i], 2) for i in (0, 2)), min(lead(plain[i], 0) for i in (1, 3))),
         "shuffled words cost posts with a twin 0.1 and more": cost["shuffled"]["twin"] - 0.1,
         "they cost them more than posts without": cost["shuffled"]["twin"] - cost["shuffled"]["none"],
-        "capitals and marks alone cost them less than 0.1": 0.1 - cost["no marks"]["twin"],
+        "capitals and marks alone cost them less than half of it": (
+            cost["shuffled"]["twin"] / 2 - cost["no marks"]["twin"]),
         "right on more than 8 of 10 posts": right["test"] - 0.8,
         "right on more than 7 of 10 posts with new words and dishes": right["unseen"] - 0.7,
         "worse on new words and dishes": right["test"] - right["unseen"],

@@ -12,8 +12,7 @@ from execute import prepare_environment
 prepare_environment(os.environ)
 
 #: Files of few and slow tests. They begin first: else one core waits for the other in the end.
-SLOW = ("test_seams.py", "test_book.py", "test_on_ray.py", "test_kills.py", "test_lab_browser.py",
-        "test_same_numbers.py")
+SLOW = ("test_seams.py", "test_book.py", "test_on_ray.py", "test_lab_browser.py", "test_same_numbers.py")
 
 
 def pytest_collection_modifyitems(items):

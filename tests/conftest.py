@@ -1,6 +1,7 @@
 """What every test gets."""
 
 import copy
+import multiprocessing
 import shutil
 import socket
 import sys
@@ -11,6 +12,14 @@ import pytest
 from pages import in_chromium
 
 LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "", None}
+
+
+def pytest_configure():
+    """One server forks for all tests of a process; what it has not imported, every child would, for some seconds."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        networks = [f"transformers.models.{name}.modeling_{name}" for name in ("bert", "distilbert", "resnet", "vit")]
+        multiprocessing.set_forkserver_preload(
+            ["pytest", "mmsa_utils.learning.cache", "mmsa_utils.learning.training", *networks])
 
 
 @pytest.fixture(autouse=True)

@@ -106,14 +106,10 @@ def _alone(death: tuple, work, *arguments) -> None:
 def started(work, *arguments, death: tuple = ()) -> multiprocessing.Process:
     """Another process that is at work.
 
-    It is forked from a server that has imported everything and computed nothing: a fork of this process, whose
-    libraries have threads, hangs once in a while.
+    It is forked from a server that has imported everything (conftest.py) and computed nothing: a fork of this process,
+    whose libraries have threads, hangs once in a while.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["pytest", "mmsa_utils.learning.cache", "mmsa_utils.learning.training",
-                                    *(f"transformers.models.{name}.modeling_{name}"
-                                      for name in ("bert", "distilbert", "resnet", "vit"))])
-    process = context.Process(target=_alone, args=(death, work, *arguments))
+    process = multiprocessing.get_context("forkserver").Process(target=_alone, args=(death, work, *arguments))
     process.start()
     return process
 

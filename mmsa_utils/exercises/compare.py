@@ -141,7 +141,7 @@ def describe(value: Any) -> str:
     if array is not None and array.ndim == 0:
         return f"{array.item():.4g}" if array.item() % 1 else f"{value.item() if hasattr(value, 'item') else value!r}"
     if array is not None and array.ndim == 1 and array.size <= 6:
-        return f"{np.asarray(array).round(4).tolist()}"
+        return f"{value if isinstance(value, list) and set(map(type, value)) == {int} else array.round(4).tolist()}"
     text = repr(value)
     return text if array is None and len(text) <= 60 else kind_of(value)
 

@@ -30,6 +30,8 @@ def warning_scores(answer: Any, rng: np.random.Generator, warns: str = "opposed"
             scores(lambda text, picture, *_: text * picture == 1),
         "Your warning sounds where both sides are neutral, too. Two sides without a mood have no quarrel.":
             scores(lambda text, picture, *_: text + picture == 0),
+        "Your warning sounds where a side is neutral, too: a product of 0. Opposed moods have the product -1.":
+            scores(lambda text, picture, *_: text * picture <= 0),
         "Your warning leaves out half of the quarrels: good words over a bad picture are one, and so are bad words "
         "over a good one.": scores(lambda text, picture, *_: (text == 1) & (picture == -1)),
         "Your warning leaves out the other half of the quarrels: bad words over a good picture are one, and so are "
@@ -109,6 +111,8 @@ def silent_below(answer: Any, rng: np.random.Generator) -> str:
         "answered, so all of them count.": _made(lambda known, test, wanted: _chosen(known, wanted, keep=np.equal)),
         "You stop at the first threshold, from the top, at which the share falls short. One slip among the surest "
         "answers ends the search: the share may rise again further down.": _made(_from_the_top),
+        "Posts of one confidence are answered together or not at all: where some are equal, your search cuts between "
+        "them.": _made(_between_equals),
         "Posts whose confidence equals the threshold are answered too: at least as sure is sure enough.":
             lambda known, test, wanted: _strictly(known, test, _chosen(known, wanted)),
         "Coverage and accuracy are those of the known posts, which chose the threshold. Tell those of the test posts.":
@@ -156,6 +160,13 @@ def _from_the_top(known, test, wanted):
     shares = np.cumsum(known[1][order]) / np.arange(1, len(order) + 1)
     below = shares < wanted
     return known[0][order][max(0, (below.argmax() if below.any() else len(order)) - 1)]
+
+
+def _between_equals(known, test, wanted):
+    """The confidence of the last post, from the top, up to which the share is what is wanted, ties or not."""
+    order = np.argsort(-known[0], kind="stable")
+    shares = np.cumsum(known[1][order]) / np.arange(1, len(order) + 1)
+    return known[0][order][np.flatnonzero(shares >= wanted)[-1]]
 
 
 def _nearest(known, test, wanted):

@@ -251,14 +251,13 @@ def hit_rate(answer: Any, rng: np.random.Generator, side: int = 8) -> str:
         middles = middle(np.arange(side ** 2) % side, np.arange(side ** 2) // side)
         return _within((gaze @ middles[0], gaze @ middles[1]), boxes).mean()
 
-    half = 1 / (2 * side)
     compare(answer, struck(), [_gazes(rng, int(n), side) for n in rng.integers(5, 10, 24)], {
         "Rows and columns are exchanged, of the patches or of the boxes: left and right count along a row, top and "
         "bottom down a column.": struck(lambda column, row: middle(row, column)),
-        f"A place is divided by {side ** 2}. There are {side ** 2} patches in all, but how many lie side by side?":
+        f"Your places are no shares of the picture, 0 at one edge and 1 at the other: {side} patches lie side by side.":
             struck(lambda column, row: ((column + 0.5) / side ** 2, (row + 0.5) / side ** 2)),
-        "How far down a patch lies is taken from its number as it is: two patches of one row then lie at different "
-        "heights. A row is a whole number.": struck(lambda column, row: middle(column, row + column / side)),
+        "Two patches of one row differ in height: a row is a whole number.":
+            struck(lambda column, row: middle(column, row + column / side)),
         "The weights inside the box are added up. That is another figure: asked for is where the largest one lies.":
             mass,
         "A patch is taken for its upper left corner.": struck(lambda column, row: (column / side, row / side)),
@@ -270,9 +269,9 @@ def hit_rate(answer: Any, rng: np.random.Generator, side: int = 8) -> str:
         "The last two numbers of a box are its right and its lower edge, not its width and its height.":
             struck(box=lambda boxes: np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], 1)),
         "A patch that the box only touches counts as a hit. Its middle has to lie inside.":
-            struck(box=lambda boxes: boxes + np.array([-half, -half, half, half])),
+            struck(box=lambda boxes: boxes + np.array([-1, -1, 1, 1]) / (2 * side)),
         "Only a patch that lies in the box as a whole counts. It is enough that its middle does.":
-            struck(box=lambda boxes: boxes + np.array([half, half, -half, -half])),
+            struck(box=lambda boxes: boxes + np.array([1, 1, -1, -1]) / (2 * side)),
         "You look only at how far to the right a patch lies, not at how far down.":
             struck(box=lambda boxes: boxes + np.array([0, -2, 0, 2])),
         "You look only at how far down a patch lies, not at how far to the right.":

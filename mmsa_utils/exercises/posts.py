@@ -46,6 +46,8 @@ def optimist_label(answer: Any, rng: np.random.Generator) -> str:
             lambda kind, level: 0 if (kind, level) == (2, -2) else _optimist(kind, level),
         "Only sarcasm has turned positive here: three more states contradict each other with equal strength.":
             lambda kind, level: 2 if (kind, level) == (2, -2) else judge(kind, level)[0] + 1,
+        "Neutral words over a plain picture are positive here: they contradict nothing.":
+            lambda kind, level: 2 if kind == 0 == level else _optimist(kind, level),
         "Sides of equal strength are positive here even where they agree: ask first whether they contradict.":
             lambda kind, level: 2 if kind in (-2, -1, 0, 1, 2) and abs(kind) == abs(level) else _optimist(kind, level),
         "Mild contradictions are still neutral here: equal strength may also be 1 against 1.":

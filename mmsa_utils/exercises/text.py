@@ -31,6 +31,11 @@ def token_average(answer: Any, rng: np.random.Generator) -> str:
             mask[:, 0] = 0
         return mask
 
+    def everywhere(mask):
+        mask, places = mask.clone(), mask.sum(1) - 1
+        mask[:, 0] = mask[:, places] = 0
+        return mask
+
     compare(answer, lambda states, mask: masked_mean(states, inner(mask)), cases, {
         "[CLS] and [SEP] are averaged in. They are real tokens, so the mask has a 1 for them too, but no words.":
             masked_mean,
@@ -47,6 +52,8 @@ def token_average(answer: Any, rng: np.random.Generator) -> str:
             lambda states, mask: (states * inner(mask)[..., None]).sum(1) / mask.sum(1, keepdim=True),
         "The right vectors are added up, but divided by all tokens, the padding too.":
             lambda states, mask: (states * inner(mask)[..., None]).mean(1),
+        "Each text's last place is left out in all the texts: `mask[:, places]` takes these columns in every row. Pair "
+        "each row with its own place.": lambda states, mask: masked_mean(states, everywhere(mask)),
         "This is a sum: long texts would get long vectors.":
             lambda states, mask: (states * inner(mask)[..., None]).sum(1),
         "Divided by the words of the whole batch: each text has a number of its own.":

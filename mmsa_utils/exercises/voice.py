@@ -108,6 +108,8 @@ def decibels(answer: Any, rng: np.random.Generator, lowest: float = -80) -> str:
             spectrogram(top=lambda power: 1.0),
         "The floor is taken from the levels before the loudest is brought to 0 dB. First the one, then the other.":
             lambda *case: (lambda level: level - level.max())(spectrogram(top=lambda power: 1.0)(*case)),
+        "The floor is added, and raises all that lies near it. Take the larger of the two.":
+            spectrogram(log=lambda p: 10 * np.log10(p / p.max() + 10 ** (lowest / 10)), top=lambda power: 1.0),
         "Some levels lie below the floor. What is quieter than the task's lowest level counts as that.":
             spectrogram(floor=lambda dB: dB),
         f"What lies lower than {lowest} dB is set to 0: the quietest is now as loud as the loudest.":
@@ -272,6 +274,8 @@ def unheard_speakers(answer: Any, rng: np.random.Generator) -> str:
             left_out(nearest=one_clip),
         "From every clip its speaker's mean is taken away first. That needs many clips of whoever is asked about.":
             left_out(bring=centred),
+        "The features are scaled by the spread of all clips, those of the speaker who is left out, too. The task takes "
+        "them as they are.": left_out(bring=lambda f, s: f / f.std(0)),
         "This is the share that is wrong.": left_out(told=lambda right: 1 - right.mean()),
         "This is a count, and no share.": left_out(told=np.sum),
         "This is per cent. A share lies between 0 and 1.": left_out(told=lambda right: 100 * right.mean()),

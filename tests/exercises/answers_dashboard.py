@@ -129,9 +129,18 @@ RIGHT = {
     "silent_below": [by_trying, by_sorting, all_at_once],
 }
 
+
+def cut_anywhere(known, test, wanted):
+    confidence, right = known
+    order = np.argsort(confidence)[::-1]
+    running = right[order].cumsum() / (1 + np.arange(len(right)))
+    return confidence[order][np.where(running >= wanted)[0].max()]
+
+
 WRONG = {
     "warning_scores": [
         (lambda *case: by_product(*case)[::-1], "swapped"),
+        (warning(lambda text, picture: (text.argmax(1) - 1) * (picture.argmax(1) - 1) <= 0), "a product of 0"),
         (warning(lambda text, picture: text.argmax(1) != picture.argmax(1)), "wherever the sides differ"),
         (warning(lambda text, picture: (text.argmax(1) == picture.argmax(1)) & (text.argmax(1) != 1)),
          "wherever the sides have one mood"),
@@ -159,7 +168,8 @@ WRONG = {
         (silent(at_one_confidence), "posts with one confidence"), (silent(nearest_to_it), "nearest to what is wanted"),
         (accuracy_of_the_known, "The accuracy is that of the known"),
         (silent(tell=lambda at, right: (100 * at.mean(), 100 * right[at].mean())), "are per cent"),
-        (stops_early, "from the top"), (above_alone, "at least as sure"),
+        (silent(cut_anywhere), "together or not at all"), (stops_early, "from the top"),
+        (above_alone, "at least as sure"),
         (silent(lambda known, test, wanted: wanted), "wanted itself"),
         (silent(on=0), "of the known posts, which chose"),
         (silent(tell=lambda at, right: (at.mean(), (at & right).mean())), "Silence is counted"),

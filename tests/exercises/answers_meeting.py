@@ -316,7 +316,7 @@ WRONG = {
         (lambda *case: 2 * look_at_once(*case), "not what the task asks for")],
     "hit_rate": [
         (hit(lambda column, row: ((row + 0.5) / 8, (column + 0.5) / 8)), "Rows and columns"),
-        (hit(lambda column, row: ((column + 0.5) / 64, (row + 0.5) / 64)), "divided by 64"),
+        (hit(lambda column, row: ((column + 0.5) / 64, (row + 0.5) / 64)), "no shares of the picture"),
         (hit(lambda column, row: ((column + 0.5) / 8, (8 * row + column + 4) / 64)), "whole number"),
         (mass_inside, "weights inside the box"), (centre_of_gaze, "mean place of all weights"),
         (hit(lambda column, row: (column / 8, row / 8)), "upper left"),

@@ -230,6 +230,14 @@ RIGHT = {
                      order_by(mix=lambda texts, rng: np.sort(texts, axis=1))],
 }
 
+
+def average_blanking_columns(states, mask):
+    words = mask.clone()
+    words[:, 0] = 0
+    words[:, mask.sum(1) - 1] = 0
+    return (states * words[..., None]).sum(1) / words.sum(1, keepdim=True)
+
+
 WRONG = {
     "token_average": [
         (lambda states, mask: (states * mask[..., None]).sum(1) / mask.sum(1, keepdim=True), "but no words"),
@@ -250,6 +258,7 @@ WRONG = {
         (lambda states, mask: (states * words_only(mask)[..., None]).sum(1) / words_only(mask).sum(),
          "whole batch: each text"),
         (lambda states, mask: states[words_only(mask).bool()].mean(0), "One vector for the whole batch"),
+        (average_blanking_columns, "takes these columns in every row"),
         (lambda states, mask: 2 * average_at_once(states, mask), "not what the task asks for"),
         (lambda states, mask: (states * mask).sum(1), "RuntimeError"),
     ],

@@ -292,6 +292,7 @@ WRONG = {
         (filtering(then=lambda rows, c: c), "Expected the shape"), (filtering(extra=4), "Expected the shape"),
         (filtering(then=lambda rows, c: rows / 2), "not what the task asks for")],
     "decibels": [
+        (level(less=lambda dB: 10 * np.log10(10 ** ((dB - dB.max()) / 10) + 1e-8)), "The floor is added"),
         (level(weigh=False), "window is not used"), (level(log=lambda p: 20 * np.log10(p + 1e-30)), "twice as deep"),
         (level(size=np.abs), "half as deep"), (level(log=lambda p: 10 * np.log(p + 1e-30)), "natural logarithm"),
         (level(log=lambda p: np.log10(p + 1e-30)), "ten decibels"),
@@ -329,6 +330,7 @@ WRONG = {
         (leaving(learn=lambda held: held, asked=lambda held: ~held), "other way round"),
         (speakers_alike, "counts alike"),
         (leaving(nearest=nearest_clip), "nearest clip"), (leaving(bring=less_their_mean), "taken away first"),
+        (leaving(bring=lambda features, who: (features - features.mean(0)) / features.std(0)), "scaled by the spread"),
         (leaving(told=lambda right: 1 - right.mean()), "share that is wrong"), (leaving(told=np.sum), "a count"),
         (leaving(told=lambda right: 100 * right.mean()), "per cent"), (numbers_only, "Here they are names"),
         (leaving(told=lambda right: right), "Expected"), (leaving(told=lambda right: right.mean() / 3), "not what")],

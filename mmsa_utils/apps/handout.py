@@ -56,6 +56,7 @@ PAGES
 /mmsa_utils/weights/*/README
 ```
 """
+_UNFINISHED = ".unfinished-"  # and letters: the folder in OUT where all is made
 _REPOSITORY = re.compile(r'^Repository = "(https://[^"]+?)(?:/tree/([^"]+))?"$', re.MULTILINE)
 
 
@@ -99,9 +100,13 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     out, course = Path(arguments.folder), course_folder(arguments.course)
     notebooks, variant = chosen(course, arguments.notebooks), arguments.variant
     make_folder(out, "OUT")
-    if any(out.iterdir()):
-        raise OSError(f"{out} holds something: name a new folder, or an empty one.")
-    with tempfile.TemporaryDirectory(dir=out, prefix=".unfinished-") as made:
+    held = sorted(path.name for path in out.iterdir())
+    if held and all(name.startswith(_UNFINISHED) for name in held):
+        raise OSError(f"{out} holds the rest of a call that was ended, {', '.join(held)}: remove it, or name a new "
+                      "folder.")
+    if held:
+        raise OSError(f"{out} holds something ({held[0]}): name a new folder, or an empty one.")
+    with tempfile.TemporaryDirectory(dir=out, prefix=_UNFINISHED) as made:
         handout = Handout(course, notebooks, variant, arguments.without is None, Path(made))
         (handout.made / "class").mkdir()
         for part in progress((_wheel, _book, _sheets, _keys), "handout"):

@@ -46,7 +46,11 @@ def moment(word: str) -> datetime:
 
 def numbers(words: str) -> tuple[int, ...]:
     """Whole numbers with commas between them, such as 02,04."""
-    return tuple(count(word.strip()) for word in words.split(","))
+    try:
+        return tuple(count(word.strip()) for word in words.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{words!r} are no numbers: expected some with commas between them, such as "
+                                         "02,03,04") from None
 
 
 def seed(word: str) -> int:

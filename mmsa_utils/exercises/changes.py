@@ -98,7 +98,7 @@ def _limits() -> Choices:
 def _levels() -> Choices:
     """6.3: how sure the interval is; the quantiles of Student's t, and those of many runs."""
     return [({"level": level}, {
-        "the 95 % interval over seeds of section 8": f"a {level} % interval over seeds, where section 8 has one of "
+        "the 95 % interval over seeds of section 8": f"the {level} % interval over seeds, where section 8 has one of "
                                                      "95 %",
         "{1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306}": table,
         "comes close to the well-known `1.96`; with two it is more than six times as large":

@@ -284,8 +284,8 @@ _ACCUSED = {
                "logits still move.",
     "long texts look": "It accuses a sound suspect that looks at the picture only where the text is long. One post "
                        "that moves is enough: look at all of them, and take the largest change.",
-    "pictures twice": "It accuses a sound suspect whose batch has every picture twice: in your exchange each post "
-                      "gets the one that it had. Exchange in more than one way.",
+    "pictures twice": "It accuses a sound suspect whose batch has every picture several times: in your exchange each "
+                      "post gets the one that it had. Exchange in more than one way.",
     "sound": "It accuses a suspect that is sound in every way.",
 }
 

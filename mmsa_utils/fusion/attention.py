@@ -59,8 +59,8 @@ class Attention(Fusion):
     too (Yang et al. 2016, doi:10.18653/v1/N16-1174). So *which* region counts may depend on a word: that is what pooled
     vectors cannot do. Over a side of a single token there is nothing to choose, and attention is a linear layer.
 
-    Cost: for sides of n and m tokens, n x m weights each way and head, and 50,000 numbers a side of 128; it reads
-    sequences, which take n times the room of a vector.
+    Cost: for sides of n and m tokens, n x m weights each way and head, and 38,000 numbers a side of 128 where
+    there are two; it reads sequences, which take n times the room of a vector.
     """
 
     sequences = True

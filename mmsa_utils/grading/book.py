@@ -25,6 +25,8 @@ def row_of(item: HandIn, state: Run) -> dict[str, Any]:
              for number in EXERCISES if number.partition(".")[0] == key}
     place = f" in code cell {state.cell}" if state.end and state.cell else ""
     more = f" (and {state.raised - 1} more)" if state.raised > 1 else ""
+    elsewhere = sorted({number.partition(".")[0].zfill(2) for number in verdicts if number not in found})
+    astray = f"calls checks of notebook {', '.join(elsewhere)}, which count nothing here" if elsewhere else ""
     stopped, error = (printable(text, 400) for text in (state.end + place, state.error + more))
     return {
         "student": printable(item.student), "file": printable(item.file),
@@ -35,7 +37,8 @@ def row_of(item: HandIn, state: Run) -> dict[str, Any]:
         "messages": {number: printable(verdicts[number].message) for number in found if number in verdicts},
         "handed in": item.when.isoformat(" ", "minutes") if item.when else "", "counts": True, "notes": [],
         "seconds": round(state.seconds), "memory MB": round(state.peak / 1e6),
-        "stopped": stopped, "error": error, "remark": printable("; ".join(filter(None, (stopped, error))), 400)}
+        "stopped": stopped, "error": error, "astray": astray,
+        "remark": printable("; ".join(filter(None, (astray, stopped, error))), 400)}
 
 
 def printable(text: str, most: int = 2000) -> str:

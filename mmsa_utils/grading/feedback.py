@@ -75,10 +75,9 @@ def page(student: Mapping[str, Any], rows: Sequence[Mapping[str, Any]],
     for row in sorted(counted, key=lambda row: (row["notebook"], row["file"])):
         parts += [_notebook(row), *(_exercise(number, status, row, answers.get(row["file"], {}).get(number), worth)
                                     for number, status in row["exercises"].items())]
-    others = [row["file"] for row in rows if not row["counts"]]
+    others = [f"{row['file']} ({note})" for row in rows for note in row["notes"] if note.startswith("not counted")]
     if others:
-        parts.append(f'<p class="soft">Handed in too, and not counted, since a newer file of the same notebook is '
-                     f"there: {escape(', '.join(others))}.</p>")
+        parts.append(f'<p class="soft">Handed in too: {escape(", ".join(others))}.</p>')
     return document(title, parts, style=_STYLE)
 
 
@@ -93,6 +92,8 @@ def _notebook(row: Mapping[str, Any]) -> str:
     said = [note for note in row["notes"] if note.startswith("late")]
     lines = [f"<h2>{escape(name)}</h2>", f'<p class="soft">{escape(row["file"].rpartition("/")[2] + came)}'
              + "".join(f"; {escape(note)}" for note in said) + f". {row['solved']} of {row['of']} right.</p>"]
+    if row["astray"]:
+        lines.append(f'<p class="note">It {escape(row["astray"])}: its title or its name says {row["notebook"]}.</p>')
     if row["stopped"]:
         lines.append(f'<p class="note">{escape(_stopped(row["stopped"]))}</p>')
     if row["error"]:

@@ -29,7 +29,7 @@ from .feedback import write_pages
 from .hand_ins import HandIn, doubts, find
 from .kept import keep, take_over
 from .points import mark, read_points, students, worth_of
-from .run import Run, isolation, run
+from .run import Run, isolation, refuse_too_little, run
 from .similar import similar
 
 Log = Callable[[str], None]
@@ -73,10 +73,9 @@ def grade(folder: str | Path, out: str | Path, seconds: float = 300, memory: flo
     handed_in = [_of_variant(item, variant) for item in find(Path(folder), student)]
     for name in EXERCISES.values():
         getattr(checks, name)
-    with open(out, "a"):  # or there is no use in beginning
-        pass
-    if feedback:
-        Path(feedback).mkdir(parents=True, exist_ok=True)
+    _see_to(out, feedback)
+    if any(not item.problem for item in handed_in):
+        refuse_too_little(memory)
     under = {"version": __version__, "variant": variant, "seconds": seconds, "memory": memory}
     known = take_over(beside(out, "runs.jsonl"), under, resume)
     _announce(handed_in, known, Path(folder), jobs, [*doubts(handed_in, student, due)], log)
@@ -103,6 +102,21 @@ def _refuse(seconds: float, memory: float, jobs: int) -> None:
         raise ValueError(f'grading needs psutil ({error}): pip install "mmsa-utils[notebooks]".') from error
     if not min(seconds, memory, jobs) > 0 or not math.isfinite(seconds + memory):
         raise ValueError(f"--seconds {seconds:g}, --memory {memory:g}, --jobs {jobs}: expected numbers above 0.")
+
+
+def _see_to(out: Path, feedback: str | Path | None) -> None:
+    """See that the tables and pages can be written: or there is no use in beginning."""
+    try:
+        option, place = "--csv", out
+        for place in (out, beside(out, "students.csv"), beside(out, "similar.csv"), beside(out, "runs.jsonl")):
+            with open(place, "a") if place == out or place.exists() else contextlib.nullcontext():
+                pass
+        if feedback:
+            option, place = "--feedback", Path(feedback)
+            place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{option} {place}: nothing can be written there ({error.strerror}); expected "
+                      f"{'a file in a folder that is there' if option == '--csv' else 'a folder, new or old'}.") from error
 
 
 def _of_variant(item: HandIn, variant: int) -> HandIn:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 MOST_BYTES, MOST_CODE = 20 * 10**6, 10**6  # of a handed-in file, and of the code in it
+_ENDING = re.compile(r"\.ipynb$", re.IGNORECASE)
 _D2L = re.compile(r"([A-Z][a-z]{2})[a-z]* (\d{1,2}),? (\d{4}),? (\d{1,2})\D?(\d\d) ?([AP]M)")  # Dec 1, 2026 1159 PM
 
 
@@ -34,7 +36,9 @@ class HandIn:
 
 
 def find(folder: Path, pattern: str | None = None) -> list[HandIn]:
-    """Every ``*.ipynb`` in a folder and its folders, by name; what is hidden, or a link to a folder, is not entered.
+    """Every ``*.ipynb`` in a folder and its folders, by name, in capitals too.
+
+    What is hidden, or a link to a folder, is not entered.
 
     Args:
         pattern: a regular expression that finds the student in a file's place below the folder, as `whose` says.
@@ -45,8 +49,8 @@ def find(folder: Path, pattern: str | None = None) -> list[HandIn]:
     found: list[Path] = []
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        found += [Path(place, name) for name in folders + files if name.endswith(".ipynb") and name[0] != "."]
-        folders[:] = [name for name in folders if not name.endswith(".ipynb")]
+        found += [Path(place, name) for name in folders + files if _ENDING.search(name) and name[0] != "."]
+        folders[:] = [name for name in folders if not _ENDING.search(name)]
     if not found:
         raise ValueError(f"there are no notebooks (*.ipynb) in {folder} or its folders.")
     return [read(path, path.relative_to(folder).as_posix(), pattern) for path in sorted(found)]
@@ -63,6 +67,8 @@ def read(path: Path, file: str, pattern: str | None = None) -> HandIn:
         raw = b"" if problem else path.read_bytes()
         book = {"cells": []} if problem else json.loads(raw.decode("utf-8-sig"))
         about["digest"] = hashlib.sha256(raw).hexdigest() if raw else ""
+        if isinstance(book, dict) and "cells" not in book and "worksheets" in book:  # before nbformat 4, of 2015
+            problem, book = "is of an old format: open it in Jupyter and save it", {"cells": []}
         sources = [(cell["cell_type"], "".join(cell["source"])) for cell in book["cells"]]
     except OSError as error:
         problem = f"cannot be read ({error.strerror})"
@@ -84,6 +90,9 @@ def read(path: Path, file: str, pattern: str | None = None) -> HandIn:
 def whose(file: str, pattern: str | None) -> dict[str, Any]:
     """A file's student, and when it was handed in if its place says so.
 
+    Letters with marks are one sign each in what is found: a Mac's archives hold them as two, and "Zoë" would be two
+    students.
+
     Without a pattern the student is the first folder, or the name of a file that lies in none. With one it is the
     group named `student`, or the first group; a group named `time` is read as a time (2026-12-01-23-59-00, or Dec 1,
     2026 1159 PM), and a group named `late` says that the platform calls it late. Where it finds nothing, "".
@@ -91,10 +100,11 @@ def whose(file: str, pattern: str | None) -> dict[str, Any]:
     Raises:
         ValueError: if the pattern is no regular expression, or has no group.
     """
+    file = unicodedata.normalize("NFC", file)
     if pattern is None:
-        return {"student": file.partition("/")[0].removesuffix(".ipynb")}
+        return {"student": _ENDING.sub("", file.partition("/")[0])}
     try:
-        expression = re.compile(pattern)
+        expression = re.compile(unicodedata.normalize("NFC", pattern))
     except re.error as error:
         raise ValueError(f"--student {pattern!r} is no regular expression: {error}.") from None
     if not expression.groups:

@@ -24,10 +24,16 @@ def read_points(path: str | Path) -> dict[str, float]:
         ValueError: for an unknown exercise, one that stands twice, or points that are no number from 0 up.
         OSError: if it cannot be read.
     """
-    text = Path(path).read_text(encoding="utf-8-sig")
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise OSError(f"--points {path} cannot be read ({error.strerror}): expected a table of two columns, or a JSON "
+                      "object.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not in UTF-8 ({error}): save it anew in that encoding.") from None
     try:
         pairs = list(json.loads(text).items()) if str(path).endswith(".json") else _table(text)
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, csv.Error) as error:
         raise ValueError(f'{path}: expected an object such as {{"2.1": 1, "2.2": 2}} ({error}).') from None
     points: dict[str, float] = {}
     for number, value in pairs:
@@ -69,21 +75,36 @@ def mark(handed_in: Sequence[HandIn], rows: Sequence[Row | None], due: datetime 
         if item.digest:
             same.setdefault(item.digest, []).append((item, row))
     for group in groups.values():
-        *older, (newest, best) = sorted(group, key=lambda pair: (not pair[0].problem, pair[0].when or datetime.min,
-                                                                 pair[0].file))
+        *older, (best, counted) = sorted(group, key=lambda pair: (not pair[0].problem, pair[0].when or datetime.min,
+                                                                  pair[0].file))
         for item, row in older:
             row["counts"] = False
-            row["notes"].append(f"not counted: {newest.file} is " + ("newer" if item.when != newest.when else
-                                                                   "as new, and later by name"))
+            row["notes"].append(f"not counted: {_why_not(item, best)}")
         if older:
-            best["notes"].append(f"the newest of {len(group)} files of this notebook" + (
-                "" if all(item.when != newest.when for item, _ in older) else ", or as new as another"))
+            counted["notes"].append(_which([item for item, _ in group], best))
     for group in same.values():
         for item, row in group:
             others = [other.file for other, _ in group if other.student != item.student]
             if others:
                 row["notes"].append(f"byte for byte the same as {', '.join(others[:3])}"
                                     + (f" and {len(others) - 3} more" if len(others) > 3 else ""))
+
+
+def _why_not(item: HandIn, best: HandIn) -> str:
+    """Why another file of the notebook counts in the place of this one."""
+    if item.problem and not best.problem:
+        return f"it {item.problem}; {best.file} counts"
+    return f"{best.file} is {'newer' if item.when != best.when else 'as new, and later by name'}"
+
+
+def _which(group: Sequence[HandIn], best: HandIn) -> str:
+    """Which of several files of a notebook counts."""
+    rivals = [item for item in group if bool(item.problem) == bool(best.problem)]
+    fit = "" if len(rivals) == len(group) else " that can be run"
+    if len(rivals) == 1:
+        return f"the only one of {len(group)} files of this notebook{fit}"
+    as_new = sum(item.when == best.when for item in rivals) > 1
+    return f"the newest of {len(rivals)} files of this notebook{fit}" + ", or as new as another" * as_new
 
 
 def late(item: HandIn, due: datetime | None) -> list[str]:

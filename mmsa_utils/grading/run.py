@@ -32,6 +32,7 @@ from . import wire
 CELL_SHARE, CALL_SHARE = 0.5, 0.2  # of a notebook's time, that one cell and one call of an answer may take
 DATA_SHARE = 0.8  # of its memory, for what it makes itself; the rest is for the libraries' code
 GRACE = 3.0  # seconds to stop by itself
+AMPLE = 2000  # megabytes that a step of training fits into wherever the course runs
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "SYSTEMROOT", "WINDIR", "PYTHONHOME")
 _TAMPERED = "sent what no notebook sends: was it tampered with?"
 
@@ -86,6 +87,24 @@ def run(cells: tuple[str, ...], seconds: float, memory: float, stop: threading.E
         remove(folder)
     state.seconds = time.monotonic() - start
     return state
+
+
+def refuse_too_little(memory: float) -> None:
+    """See that PyTorch can train under a limit: below it right answers would be missing, and the students blamed.
+
+    Tried in earnest, for a few seconds, where the limit is below AMPLE megabytes.
+
+    Raises:
+        ValueError: if it cannot.
+    """
+    if memory >= AMPLE:
+        return
+    step = ("import torch\nlayer = torch.nn.Linear(2, 1)\nlayer(torch.ones(1, 2)).sum().backward()\n"
+            "torch.optim.Adam(layer.parameters()).step()")
+    state = run((step,), 120, memory, threading.Event())
+    if why := state.end or state.error:
+        raise ValueError(f"--memory {memory:g}: a step of training with PyTorch does not fit into that ({why[:120]}), and "
+                         "right answers would count as missing; expected more, such as the default of 4000.")
 
 
 def remove(folder: str) -> None:

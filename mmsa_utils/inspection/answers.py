@@ -193,7 +193,8 @@ def repeated(case: Case) -> Finding:
     ours, theirs = marks_of(case.batches), case.train
     sides = [side for side in ours if side in theirs]
     n = len(next(iter(ours.values())))
-    hits = {side: [mark in set(theirs[side]) for mark in ours[side]] for side in sides}
+    theirs_of = {side: set(theirs[side]) for side in sides}
+    hits = {side: [mark in theirs_of[side] for mark in ours[side]] for side in sides}
     known = set(zip(*(theirs[side] for side in sides)))
     whole = [mark in known for mark in zip(*(ours[side] for side in sides))]
     bad = [post or any(hits[side][i] for side in sides if side != "text") for i, post in enumerate(whole)]

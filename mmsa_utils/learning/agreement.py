@@ -1,4 +1,4 @@
-"""How much do people agree? As much as a model can be asked to, and no label is surer than that.
+"""How much do people agree? A label is no surer than that.
 
 Two annotators who call nine posts of ten positive agree on many of them without looking: by luck alone on
 0.9 * 0.9 + 0.1 * 0.1 = 0.82. So agreement is told beside what luck would give, as **kappa**: 1 where all agree, 0 where

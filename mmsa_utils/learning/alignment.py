@@ -55,11 +55,13 @@ def align(fusion: Fusion, head: nn.Module, train: Features, validation: Features
         error where labels are numbers). Row 0 is the start, before anything was learned.
 
     Raises:
-        ValueError: for a label that is no class, features that are NaN or infinite, a checkpoint of another run,
-            `on_epoch` for a run whose first epochs are over, and for posts that lack a side if the fusion is not
-            `Absent`.
+        ValueError: for epochs below 0, a loss that is never a number, a label that is no class, features that are NaN
+            or infinite, a checkpoint of another run, `on_epoch` for a run whose first epochs are over, and for posts
+            that lack a side if the fusion is not `Absent`.
         OSError: if the checkpoint cannot be written.
     """
+    if epochs < 0:
+        raise ValueError(f"epochs is {epochs}: expected 0 or more.")
     check_features(head, train, validation)
     check_absence(fusion, modality_dropout, train, validation)
     if modality_dropout:

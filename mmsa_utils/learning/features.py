@@ -69,7 +69,7 @@ class Features:
 
     def __getitem__(self, index: slice | Tensor) -> Features:
         """Some of the posts: ``features[:600]``, or their places as a tensor."""
-        if isinstance(index, int):
+        if isinstance(index, (int, np.integer)):
             raise TypeError(f"features[{index}] is a single post: expected a slice, such as [{index}:{index + 1}], or "
                             "a tensor of places.")
         places = torch.arange(len(self))[index].tolist()

@@ -75,7 +75,7 @@ def honesty_board(model: MultimodalSentimentModel, sets: Mapping[str, Features],
     names = [name for name in FUSIONS if reads or not FUSIONS[name].sequences] if fusions is None else list(fusions)
     answers: dict[str, list[Tensor]] = {"majority": [_majority(sets["train"].labels, len(test), model)]}
     board: dict[str, dict[str, Any]] = {"majority": {}, "tfidf": {}}
-    if test.texts:
+    if _tell_by_words(sets["train"]):
         answers["tfidf"] = [count_words(sets, class_count(model.classes))]
     for name, said in (others or {}).items():
         if len(said) != len(test):
@@ -113,6 +113,11 @@ def _majority(labels: Tensor, n: int, model: MultimodalSentimentModel) -> Tensor
     if model.classes is None:
         return labels.median().expand(n)
     return torch.nn.functional.one_hot(labels.bincount().argmax(), len(model.classes)).double().expand(n, -1)
+
+
+def _tell_by_words(train: Features) -> bool:
+    """Whether words can be counted: there are some, and labels that differ."""
+    return any(text.strip() for text in train.texts) and len(train.labels.unique()) > 1
 
 
 def count_words(sets: Mapping[str, Features], classes: int | None) -> Tensor:

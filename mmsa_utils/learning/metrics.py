@@ -176,7 +176,7 @@ def over_posts_and_seeds(right: np.ndarray, draws: int = 2000, seed: int = 0) ->
     side. One seed says nothing of other seeds: then it is over the posts alone.
 
     Args:
-        right: (seeds, posts) of booleans, whether an answer was right.
+        right: (seeds, posts): whether an answer was right, or any figure of a post, such as an error.
 
     Returns:
         "mean", "low" and "high".

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..disk import usual_modes, write_whole
+from ..posts.tables import of_the_disk
 
 _ABOUT, _TALLY = "_about.json", b"mmsa_utils"
+_NAME = re.compile(r"\d{5,}-\d{12,}\.parquet")  # as pieces are called: what else lies there is not this package's
 
 
 def begin(folder: Path, about: Mapping[str, Any]) -> dict[str, dict[str, int]]:
-    """Open a folder for parts, or find it again.
+    """Open a folder for parts, or find it again. A part that is damaged is removed, so that it is made anew.
 
     Args:
         about: what the parts depend on, in plain values.
@@ -30,6 +33,7 @@ def begin(folder: Path, about: Mapping[str, Any]) -> dict[str, dict[str, int]]:
 
     Raises:
         ValueError: if the folder holds something else, or the parts of another table, model or options.
+        OSError: if a part may not be read, or the disk fails; nothing is removed then.
     """
     folder.mkdir(parents=True, exist_ok=True)
     file, said = folder / _ABOUT, json.dumps(about, sort_keys=True)
@@ -43,6 +47,11 @@ def begin(folder: Path, about: Mapping[str, Any]) -> dict[str, dict[str, int]]:
         if kept.get(what) != json.loads(said)[what]:
             raise ValueError(f"the folder {folder} holds parts that were made with other {what} "
                              f"({str(kept.get(what))[:200]}): name another folder, or remove this one.")
+    for path in _parts(folder):
+        try:
+            _tally(path)
+        except ValueError:
+            path.unlink()
     return tallies(folder)
 
 
@@ -54,24 +63,37 @@ def read_about(folder: Path) -> dict[str, Any]:
     """
     try:
         found = json.loads((folder / _ABOUT).read_text(encoding="utf8"))
-    except (OSError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         raise ValueError(f"the folder {folder} holds no parts that this package has written: expected what extract or "
                          "predict have made.") from None
     return found
 
 
 def tallies(folder: Path) -> dict[str, dict[str, int]]:
-    """The parts that are there by name, in their order, each with its tally; one that cannot be read is removed."""
+    """The parts that are there by name, in their order, each with its tally.
+
+    Raises:
+        ValueError: naming a part that is damaged.
+        OSError: naming one that may not be read, or where the disk fails.
+    """
+    return {path.stem: _tally(path) for path in _parts(folder)}
+
+
+def _parts(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _tally(path: Path) -> dict[str, int]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    found = {}
-    for path in sorted(folder.glob("[!._]*.parquet")):
-        try:
-            found[path.stem] = json.loads(pq.read_schema(path).metadata[_TALLY])
-        except (pa.ArrowException, OSError, ValueError, LookupError, TypeError):
-            path.unlink()
-    return found
+    try:
+        return json.loads(pq.read_schema(path).metadata[_TALLY])
+    except (pa.ArrowException, OSError, ValueError, LookupError, TypeError) as error:
+        if of_the_disk(error):
+            raise OSError(f"the part {path} cannot be read ({error}): see to the disk, or to its permissions.") from None
+        raise ValueError(f"the part {path} is damaged ({str(error)[:200]}): give the command that has made it once more, "
+                         "and it makes this part anew.") from None
 
 
 def write_part(folder: Path, name: str, table: Any, tally: Mapping[str, int]) -> None:

@@ -21,7 +21,7 @@ from ..disk import usual_modes
 from ..encoders.base import Encoded
 from ..posts.labels import read_labels
 from ..posts.likeness import PICTURE_BYTES, VOICE_BYTES
-from ..posts.own import Entry, FilePosts
+from ..posts.own import Entry, FaultyRows, FilePosts, lacks
 from ..posts.post import LABELS, SIDES
 from .features import Features
 from .parts import read_about, tallies
@@ -49,14 +49,63 @@ def load_features(folder: str | Path, classes: Sequence[str] | None = LABELS, sh
         table had none.
 
     Raises:
-        ValueError: if the folder holds no features, or not all of them yet.
+        FaultyRows: for labels that cannot be read.
+        ValueError: if the folder holds no features, or not all of them.
+        OSError: if a part may not be read.
     """
     return load_stored(folder, classes, show_progress).features
 
 
-def load_stored(folder: str | Path, classes: Sequence[str] | None = LABELS, show_progress: bool = False) -> Stored:
-    """`load_features`, with what is known of the posts besides."""
+def load_stored(folder: str | Path, classes: Sequence[str] | None = LABELS, show_progress: bool = False, *,
+                skip_faulty: bool = False, complete: bool = False) -> Stored:
+    """`load_features`, with what is known of the posts besides.
+
+    Args:
+        skip_faulty: leave out posts whose labels cannot be read, as `load_posts` does, and keep them in the `faults`.
+        complete: a post that lacks a side is faulty.
+
+    Raises:
+        FaultyRows: naming each post that is faulty, unless they are to be skipped.
+        ValueError: as `load_features`.
+    """
     folder = Path(folder)
+    about, sides, parts = _read(folder, show_progress)
+    cells, names = _cells(parts), LABELS if classes is None else tuple(classes)
+    n = len(next(iter(sides.values())).tokens)
+    texts, labels = cells.get("text", [None] * n), cells.get("label", [None] * n)
+    labelled = classes is not None and any(label is not None for label in labels)
+    indices: list[int | None] = [None] * n
+    wrong: dict[int, str] = {}
+    left_out: dict[str, int] = {}
+    if labelled:
+        try:
+            indices, wrong, left_out = read_labels(labels, names)
+        except ValueError as error:
+            raise ValueError(f"{folder}: {error}") from None
+    wanted = [i for i in range(n) if not labelled or indices[i] is not None or i in wrong]
+    lacking = _lacking(sides, wanted) if complete else {}
+    found = {i: lacking.get(i) or wrong[i] for i in sorted({*wrong, *lacking})}
+    kept = [i for i in wanted if i not in found]
+    several = len(set(cells["file"])) > 1
+    faults = [f"{cells['file'][i]} row {cells['row'][i]}: {fault}" if several else f"row {cells['row'][i]}: {fault}"
+              for i, fault in found.items()]
+    if faults and not (skip_faulty and kept):
+        raise FaultyRows(str(folder), faults, len(lacking))
+    left_out.update({"faulty rows": len(faults)} if faults else {})
+    digests = {side: np.stack([np.frombuffer(cells[name][i] or bytes(size), np.uint8) for i in kept])
+               for name, (side, size) in _BYTES.items() if name in cells and kept}
+    posts = FilePosts([Entry(texts[i], None, indices[i]) for i in kept], names, sides=tuple(sides), left_out=left_out,
+                      faults=faults,
+                      digests=digests and {"image": np.zeros((len(kept), PICTURE_BYTES), np.uint8), **digests})
+    features = Features(sides, torch.tensor([-1 if index is None else index for index in indices]),
+                        texts=tuple(text or "" for text in texts))
+    if len(kept) < n:
+        features = features[torch.tensor(kept, dtype=torch.long)]
+    return Stored(features, posts, about)
+
+
+def _read(folder: Path, show_progress: bool) -> tuple[dict[str, Any], dict[str, Encoded], list[Path]]:
+    """What was said of the features of a folder, these, mapped, and its parts: all of them, or an error."""
     about = read_about(folder)
     if "encoders" not in about:
         raise ValueError(f"the folder {folder} holds answers: expected features, as extract writes them.")
@@ -64,33 +113,26 @@ def load_stored(folder: str | Path, classes: Sequence[str] | None = LABELS, show
         raise ValueError(f"the extraction into {folder} is not finished: give its command once more, and it goes on.")
     there, found = [side for side in SIDES if side in about["encoders"]], tallies(folder)
     parts = [folder / f"{name}.parquet" for name in found]
+    n, expected = sum(tally["posts"] for tally in found.values()), about["complete"]["posts"]
+    if n != expected:
+        raise ValueError(f"of the {expected} posts that were extracted into {folder}, {n} are there: parts are missing. "
+                         "Copy them all, or give extract's command once more, and it makes them anew.")
     if not (folder / _MAPPED).exists():
-        _map(folder, parts, sum(tally["posts"] for tally in found.values()), there, show_progress)
+        _map(folder, parts, n, there, show_progress)
     sides = {side: Encoded(*(torch.from_numpy(np.load(folder / _MAPPED / f"{side}{end}.npy", mmap_mode="c",
                                                       allow_pickle=False)) for end in ("", "-mask")))
              for side in there}
-    cells, names = _cells(parts), LABELS if classes is None else tuple(classes)
-    n = len(next(iter(sides.values())).tokens)
-    texts, labels = cells.get("text", [None] * n), cells.get("label", [None] * n)
-    labelled = classes is not None and any(label is not None for label in labels)
-    indices: list[int | None] = [None] * n
-    left_out: dict[str, int] = {}
-    if labelled:
-        indices, wrong, left_out = read_labels(labels, names)
-        if wrong:
-            place = next(iter(wrong))
-            raise ValueError(f"{len(wrong)} of {n} posts in {folder} have a label that cannot be read, the first in "
-                             f"row {cells['row'][place]} of {cells['file'][place]}: {wrong[place]}")
-    kept = [i for i in range(n) if indices[i] is not None or not labelled]
-    digests = {side: np.stack([np.frombuffer(cells[name][i] or bytes(size), np.uint8) for i in kept])
-               for name, (side, size) in _BYTES.items() if name in cells and kept}
-    posts = FilePosts([Entry(texts[i], None, indices[i]) for i in kept], names, sides=tuple(sides), left_out=left_out,
-                      digests=digests and {"image": np.zeros((len(kept), PICTURE_BYTES), np.uint8), **digests})
-    features = Features(sides, torch.tensor([-1 if index is None else index for index in indices]),
-                        texts=tuple(text or "" for text in texts))
-    if len(kept) < n:
-        features = features[torch.tensor(kept, dtype=torch.long)]
-    return Stored(features, posts, about)
+    mapped = {len(encoded.tokens) for encoded in sides.values()}
+    if mapped != {n}:
+        raise ValueError(f"the arrays in {folder / _MAPPED} are of {max(mapped)} posts, and the parts beside them of {n}: "
+                         "remove that folder, and they are written anew.")
+    return about, sides, parts
+
+
+def _lacking(sides: dict[str, Encoded], places: Sequence[int]) -> dict[int, str]:
+    """Place → what is wrong with a post that lacks a side, in the words of `load_posts`."""
+    gone = {side: ~encoded.mask.any(1) for side, encoded in sides.items()}
+    return {i: str(lacks(side, None)) for i in places for side in reversed(gone) if gone[side][i]}
 
 
 def _cells(parts: Sequence[Path]) -> dict[str, list]:

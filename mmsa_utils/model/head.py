@@ -65,8 +65,8 @@ def mlp_head(width: int, num_outputs: int, hidden: int = 256, dropout: float = 0
     Args:
         width: of the fused vector.
         num_outputs: classes, or 1 for a single logit (two classes) or number.
-        hidden: units of each of the two hidden layers; 0 for a linear head, which can only add up what the two
-            sides say.
+        hidden: units of each of the two hidden layers; 0 for a linear head, which over laid side by side
+            vectors can only add up what the sides say.
         dropout: share of the inputs and of the hidden units that are silenced at random while training, so that the
             head leans on many of them and on none too much.
     """

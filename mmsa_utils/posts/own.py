@@ -209,7 +209,7 @@ class RowCheck:
                     digests[side] = found
             if given[side] is None and (self.complete or len(self.sides) == 1):
                 self.incomplete += 1
-                raise _lacks(side, row[side])
+                raise lacks(side, row[side])
         if all(item is None for item in given.values()):
             raise ValueError(f"there is neither {' nor '.join(SUBJECTS[side] for side in self.sides)}: expected at "
                              "least one of them.")
@@ -256,7 +256,7 @@ def _text(cell: Any) -> str | None:
     return text
 
 
-def _lacks(side: str, cell: Any) -> ValueError:
+def lacks(side: str, cell: Any) -> ValueError:
     """The error for a side that must not be missing."""
     said = "" if cell is None else str(cell).strip()
     if side == "text":

@@ -5,6 +5,7 @@ How a table is cut follows from its files alone, so whoever works on a piece, an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -16,7 +17,7 @@ from .picture_files import ENDINGS, is_file
 from .post import SIDES
 from .sources import Source
 from .streams import KINDS, rows_in
-from .tables import Row, columns_for
+from .tables import Row, Unread, columns_for, of_the_disk
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Piece:
     file: int  #: its place among the files of its table
     start: int  #: rows of the file before this piece
     rows: tuple[tuple[int, Row], ...]  #: number, and the cells by what they are for, or what is wrong with the row
+
+    @property
+    def unread(self) -> int:
+        """1 where the last row stands for more that could not be read, up to the end of the file; else 0."""
+        return int(isinstance(self.rows[-1][1], Unread))
 
     @property
     def name(self) -> str:
@@ -53,7 +59,8 @@ class Table:
         """What a file has columns for: what each is for → its name.
 
         Raises:
-            ValueError, OSError: if it lacks one that is wanted, or cannot be read.
+            ValueError: if it lacks one that is wanted, or cannot be read.
+            OSError: if it is the disk that fails, or may not be read.
         """
         return self._rows(place)[0]
 
@@ -61,18 +68,23 @@ class Table:
         path = self.files[place]
         try:
             names, rows = rows_in(path, [*self.wanted.values(), *self.optional.values()])
-        except (ValueError, OSError) as error:
-            raise ValueError(f"{path.name} cannot be read: {str(error)[:500]}") from None
-        if not names:  # JSON lines without an object
+        except (ValueError, OSError, NotImplementedError) as error:  # pyarrow's are all of these
+            kind = OSError if of_the_disk(error) else ValueError
+            raise kind(f"{path.name} cannot be read: {str(error)[:500]}") from None
+        if not names and path.suffix.lower() in (".jsonl", ".ndjson"):  # without an object
             names = list(self.wanted.values())
         return columns_for(self.wanted, names, path.name, self.optional), rows
 
     def pieces(self, place: int, size: int) -> Iterator[Piece]:
-        """A file, piece by piece; one that cannot be read is a piece of one faulty row, 0."""
+        """A file, piece by piece; one that cannot be read is a piece of one faulty row, 0.
+
+        Raises:
+            OSError: if the disk fails: what was not read would else be taken for faulty for good.
+        """
         try:
             columns, rows = self._rows(place)
-        except (ValueError, OSError) as error:
-            yield Piece(place, 0, ((0, ValueError(f"is all there is: {error}")),))
+        except ValueError as error:
+            yield Piece(place, 0, ((0, Unread(f"is all there is: {error}")),))
             return
         kept = ((number, row if isinstance(row, ValueError) else
                  {**{what: row.get(column) for what, column in columns.items()}, "name": row.get("name")})
@@ -134,6 +146,9 @@ def _files(path: Path) -> tuple[Path, ...]:
         if path.suffix.lower() == ".zip":
             raise ValueError(f"{path.name} is a zip, which cannot be read as a stream: unpack it.")
         return (path,)
+    saved = _saved_by_datasets(path)
+    if saved:
+        return saved
     parts = sorted(file for file in path.iterdir() if file.suffix.lower() in KINDS and file.name[0] not in "._")
     kinds = sorted({file.suffix.lower() for file in parts})
     if len(kinds) > 1:
@@ -145,6 +160,32 @@ def _files(path: Path) -> tuple[Path, ...]:
         return (path,)
     raise FileNotFoundError(f"there is neither a table nor a picture in {path}: expected {', '.join(KINDS)}, or "
                             "pictures.")
+
+
+def _saved_by_datasets(path: Path) -> tuple[Path, ...]:
+    """The files of a folder that `datasets` has saved, as it notes them; none for any other folder. Beside them lies
+    what `map` and `filter` have made of them, which is no part of the table.
+    """
+    try:
+        state, splits = (json.loads(file.read_text(encoding="utf8")) if is_file(file) else {}
+                         for file in (path / "state.json", path / "dataset_dict.json"))
+        files = tuple(path / Path(file["filename"]).name for file in state.get("_data_files", ()))
+        names = list(splits.get("splits", ()))
+    except (ValueError, LookupError, AttributeError, TypeError) as error:
+        raise ValueError(f"the folder {path} holds a state.json or a dataset_dict.json that datasets has not written "
+                         f"({error}): keep the parts of a table in a folder of their own.") from None
+    if names:
+        raise ValueError(f"the folder {path} holds the sets {', '.join(names)} that datasets has saved: name one of "
+                         f"them, such as {path / names[0]}.")
+    if not files:
+        kept = next((file.name for file in path.glob("cache-*.arrow")), None)
+        if kept:
+            raise ValueError(f"the folder {path} holds {kept}, which datasets keeps of map or filter: name the file "
+                             "that is meant, or keep the parts of a table in a folder of their own.")
+    gone = next((file for file in files if not is_file(file)), None)
+    if gone:
+        raise FileNotFoundError(f"there is no file {gone}, which datasets has saved: copy the whole folder.")
+    return files
 
 
 def identity_of(table: Table) -> dict[str, Any]:

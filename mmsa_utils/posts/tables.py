@@ -10,8 +10,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Row = dict | ValueError  #: the cells by column; or an error that says what such a row is or has
+Numbered = Iterator[tuple[int, Row]]
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")
 TOLD = r"\"?sep=(.)\"?\r?\n"  #: a line that Excel writes and reads: the sign between the cells
+
+
+class Unread(ValueError):
+    """The row that an error of this kind stands for is the last one of its file: what follows could not be read."""
+
+
+def of_the_disk(error: Exception) -> bool:
+    """Whether it is the disk that fails, or a permission, and not what the file holds: the next try may go well."""
+    return isinstance(error, OSError) and error.errno is not None
 
 
 def rows_of(name: str, data: bytes, known: Sequence[str]) -> tuple[list[str], Iterator[tuple[int, Row]]]:
@@ -36,7 +46,8 @@ def rows_of(name: str, data: bytes, known: Sequence[str]) -> tuple[list[str], It
                              ".xlsx", ".xls", ".parquet", ".ods", ".json", ".feather") else ""))
     text = _text(name, data)
     if suffix in (".jsonl", ".ndjson"):
-        rows = list(json_rows(text.split("\n")))  # splitlines would break at other marks within a text
+        lines = text.split("\n")  # splitlines would break at other marks within a text
+        rows = list(json_rows(enumerate(lines, start=1)))
         columns = list(dict.fromkeys(key for _, row in rows if isinstance(row, dict) for key in row))
         if rows and not columns:
             raise ValueError(f"{name} row {rows[0][0]} {rows[0][1] or 'is an object without keys.'}")
@@ -76,10 +87,17 @@ def _csv_rows(name: str, text: str, known: Sequence[str], usual: str) -> tuple[l
     try:
         rows.extend(reader)
     except csv.Error as error:
-        raise ValueError(f"{name} cannot be taken apart in row {len(rows) + 1} ({error}): is a quotation mark left "
-                         "open, or alone in a text? Within quoted texts write it twice.") from error
+        raise ValueError(f"{name} cannot be taken apart in row {len(rows) + 1} {about_csv(error)}") from error
     numbered = list(enumerate(rows, start=1))[first:]
     return (numbered[0][1], numbered[1:]) if numbered else ([], [])
+
+
+def about_csv(error: csv.Error) -> str:
+    """What csv found wrong with a row, and what to do."""
+    if "field limit" in str(error):  # a mark left open may run into the limit, too
+        return (f"(a cell has more than {csv.field_size_limit():,} characters): shorten it, or close the quotation "
+                "mark that is left open.")
+    return f"({error}): is a quotation mark left open, or alone in a text? Within quoted texts write it twice."
 
 
 def separator(header_line: str, known: Sequence[str], usual: str, told: re.Match[str] | None = None) -> str:
@@ -97,17 +115,20 @@ def separator(header_line: str, known: Sequence[str], usual: str, told: re.Match
 
 def by_column(header: Sequence[str], rows: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, Row]]:
     """Numbered cells → each row's cells by column, or what is wrong with it; rows of nothing are passed over."""
+    named = max((place for place, column in enumerate(header, start=1) if column.strip()), default=0)
     for number, row in rows:
         if any(row[len(header):]):
             yield number, ValueError(f"has {len(row)} cells, and the header {len(header)}: put texts with commas in "
                                      "quotation marks.")
         elif any(cell.strip() for cell in row):  # spreadsheets leave rows of nothing behind
-            yield number, dict(zip(header, row))
+            yield number, dict(zip(header, row)) if len(row) >= named else ValueError(
+                f"has {len(row)} cell{'s' * (len(row) != 1)}, and the header {named}: is the file cut off there? Else "
+                "write the commas of empty cells, too.")
 
 
-def json_rows(lines: Iterable[str]) -> Iterator[tuple[int, Row]]:
-    """Lines → each one's number and object, or what is wrong with it; empty lines are passed over."""
-    for number, line in enumerate(lines, start=1):
+def json_rows(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, Row]]:
+    """Numbered lines → each one's object, or what is wrong with it; empty lines are passed over."""
+    for number, line in lines:
         if line.strip():
             try:
                 record = json.loads(line)

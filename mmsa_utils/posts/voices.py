@@ -125,16 +125,6 @@ def prosody_of(heard: Any, arousal: float, speaker: Speaker, rng: np.random.Gene
         gaps=0.03 + 0.4 * (1 - gaps))
 
 
-def heard_of(prosody: Prosody, speaker: Speaker) -> Any:
-    """What a perfect listener hears, who knows all the numbers and the speaker's voice at rest: one of HEARD."""
-    arousal = prosody.energy / 5
-    if prosody.range < 4:
-        return "flat"
-    cues = ((prosody.smile + 0.14) / 0.28, (prosody.tilt - speaker.tilt - arousal + 0.5) / -8,
-            1 - prosody.roughness ** (1 / 1.5), (prosody.peak - 0.05) / 0.6, 1 - (prosody.gaps - 0.03) / 0.4)
-    return round(2 * (float(np.mean(cues)) - 0.5) * 2 * _LARGEST)
-
-
 def speak(prosody: Prosody, speaker: Speaker, rng: np.random.Generator) -> Sound:
     """Two to three seconds of babble; the same generator state babbles the same syllables in whatever prosody."""
     track = _babble(prosody, speaker, rng)

@@ -153,6 +153,11 @@ def test_a_label_out_of_range_is_refused(where):
         quick(data=sets.values(), epochs=1)
 
 
+def test_a_negative_number_of_epochs_is_refused():
+    with pytest.raises(ValueError, match="epochs is -1"):
+        quick(epochs=-1)
+
+
 def test_numbers_are_no_classes():
     features = dataclasses.replace(easy(9), labels=torch.rand(9))
     with pytest.raises(ValueError, match=r"labels are torch\.float32"):

@@ -1,5 +1,7 @@
 """The honesty board: what costs nothing stands beside every fusion, on the same posts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -110,6 +112,15 @@ def test_a_class_that_no_training_post_has_keeps_its_column():
     assert said.shape == (300, 3)
     assert (said[:, 2] == 0).all()
     assert torch.allclose(said.sum(1), torch.ones(300).double())
+
+
+@pytest.mark.parametrize("change", [{"texts": lambda n: ("",) * n}, {"labels": lambda n: torch.ones(n).long()}])
+def test_where_there_are_no_words_or_one_class_none_are_counted(change):
+    sets = {name: replace(found, **{what: make(len(found)) for what, make in change.items()})
+            for name, found in sets_of().items()}
+    board = honesty_board(reader(), sets, ["concat"], seeds=1, show_progress=False)
+    assert "tfidf" not in board["rivals"]
+    assert "concat" in board["rivals"]
 
 
 def test_other_answers_stand_beside_and_must_be_as_many():

@@ -35,8 +35,8 @@ if "google.colab" in sys.modules:
     wheels = sorted(glob.glob("mmsa_utils-*.whl"), key=os.path.getmtime)
     source = [address, *wheels][-1]  # the wheel that was uploaded last, else the repository
     if not source:
-        raise FileNotFoundError("Upload mmsa_utils-*.whl (`make wheel` builds it): open the folder on the left, drop "
-                                "the file beside sample_data, and run this cell again.")
+        raise FileNotFoundError("Upload mmsa_utils-*.whl (`make wheel` builds it, or it came with this notebook): open "
+                                "the folder on the left, drop the file beside sample_data, and run this cell again.")
     subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", source],
                    check=True)
     importlib.invalidate_caches()'''

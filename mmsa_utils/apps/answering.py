@@ -12,13 +12,13 @@ from typing import Any
 import torch
 
 from ..learning.alone import Alone
-from ..learning.extraction import Recipe, numbered, readable
+from ..learning.extraction import Recipe, counted, numbered, readable
 from ..learning.runs import digest
 from ..model.model import MultimodalSentimentModel
 from ..model.modes import evaluating
 from ..posts.pieces import Piece, Table, open_table
 from .common import log, named_in_a_file
-from .engine import check_installed, run
+from .engine import check_installed, missing_of, run
 from .table import answers_to, contradiction, name_of, result_of, tally
 
 
@@ -36,13 +36,13 @@ class Answering:
 
         posts, faults = self.table.posts(piece)
         answers: dict[int, dict[str, Any]] = {}
-        counts: Counter = Counter({"posts": 0, "faulty": 0})
+        counts: Counter = Counter()
         with evaluating(self.model):
             for batch in readable(posts, posts.numbers, self.model.prepare, faults):
                 for place, row in zip(batch.places, answers_to(self.model, self.alone_of, batch)):
                     answers[posts.numbers[place]] = row
                     counts.update(tally(row, self.model.classes))
-        counts.update(rows=len(piece.rows), faulty=len(faults))
+        counts.update({**counted(piece, posts, faults), "posts": 0})  # those are counted, one by one
         columns = numbered(piece, self.table.files[piece.file].name, faults)
         said = {name: pa.array([answers.get(number, {}).get(name) for number, _ in piece.rows], kind)
                 for name, kind in self.kinds.items()}
@@ -82,4 +82,6 @@ def write(arguments: argparse.Namespace) -> dict[str, Any]:
     about = {"model": digest(*model.state_dict().values()), "classes": model.classes and list(model.classes)}
     counts, faults = run(arguments, arguments.answers, table, functools.partial(Answering, table, recipe), about)
     result = result_of(model, out, counts, faults, named_in_a_file(faults, arguments))
-    return {**result, "parts": counts["parts"], "parts_found": counts["parts found"]}
+    gone = missing_of(table, counts)
+    return {**result, "skipped": counts["faulty"] - counts["unread"], "files_not_read": counts["unread"],
+            **({"missing": gone} if gone else {}), "parts": counts["parts"], "parts_found": counts["parts found"]}

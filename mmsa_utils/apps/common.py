@@ -6,7 +6,6 @@ Nothing heavy is imported at the top: the command line looks here before a comma
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -14,9 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .kinds import is_parquet
+
 if TYPE_CHECKING:
     from ..model.model import MultimodalSentimentModel
-    from ..posts.own import FilePosts
+    from ..posts.own import FaultyRows, FilePosts
 
 
 def log(message: str) -> None:
@@ -50,7 +51,7 @@ def make_folder(folder: Path, option: str) -> None:
 def unfinished(arguments: argparse.Namespace) -> Path | None:
     """Where work under way is kept, so that a start after an interruption goes on there; None without --out."""
     out, parts = getattr(arguments, "out", None), getattr(arguments, "features", getattr(arguments, "answers", None))
-    if out is None and parts and (arguments.command == "extract" or parts.lower().endswith(".parquet")):
+    if out is None and parts and (arguments.command == "extract" or is_parquet(parts)):
         return Path(parts)
     return Path(out) / "unfinished" if out else None
 
@@ -109,6 +110,7 @@ def own_posts(arguments: argparse.Namespace, classes: Sequence[str] | None = Non
     from ..posts.own import FaultyRows, load_posts
 
     learning = sides is None
+    _refuse_streamed(Path(arguments.data), labelled)
     try:
         posts = load_posts(arguments.data, arguments.anywhere, show_progress=True, classes=classes, labelled=labelled,
                            skip_faulty=arguments.skip_faulty, text_column=arguments.text_column,
@@ -117,19 +119,42 @@ def own_posts(arguments: argparse.Namespace, classes: Sequence[str] | None = Non
                            sides=tuple(pair_of(arguments.pair)) if sides is None else sides,
                            complete=learning and not getattr(arguments, "modality_dropout", True))
     except FaultyRows as error:
-        learn = (f" A side is missing in {error.incomplete} of them: --modality-dropout 0.3 takes such posts too, and "
-                 "the model learns to do without.") if learning and error.incomplete else ""
-        raise ValueError(f"{error}\n{named_in_a_file(error.faults, arguments)}Mend them, or go on without them by "
-                         f"--skip-faulty.{learn}") from None
-    if posts.faults:
-        shown = ["faulty rows, left out:", *posts.faults[:10], named_in_a_file(posts.faults, arguments)]
-        log("\n".join(shown).rstrip())
+        raise refusal(error, arguments, "Mend them, or go on without them by --skip-faulty.", learning) from None
+    say_left_out(posts.faults, arguments)
     counts = ", ".join(f"{number} {name}" for name, number in posts.counts().items())
     log(f"{len(posts)} posts" + (f": {counts}" if counts else ""))
     if posts.missing:
         log(missing_in_words(posts.missing, len(posts)))
     log("left out: " + (", ".join(f"{number} {reason}" for reason, number in posts.left_out.items()) or "none"))
     return posts
+
+
+def _refuse_streamed(path: Path, labelled: bool) -> None:
+    """Raise ValueError for a table, or a folder of its parts, of a kind that is read piece by piece alone."""
+    from ..posts.tables import SUFFIXES
+
+    try:
+        there = path.iterdir() if path.is_dir() else [path] * path.is_file()
+        kinds = {file.suffix.lower() for file in there}
+    except OSError:  # the loader says what is wrong
+        return
+    if kinds & {".parquet", ".arrow", ".tar"} and not kinds & set(SUFFIXES):
+        remedy = (f"by extract: give extract --data {path} --out features, and here --data features:features"
+                  if labelled else "for answers as Parquet: give --out a name that ends in .parquet")
+        raise ValueError(f"{path.name} is read piece by piece, {remedy}. Or save the table as .csv or .jsonl.")
+
+
+def refusal(error: FaultyRows, arguments: argparse.Namespace, remedy: str, learning: bool) -> ValueError:
+    """Faulty rows, as the command line refuses them."""
+    learn = (f" A side is missing in {error.incomplete} of them: --modality-dropout 0.3 takes such posts too, and the "
+             "model learns to do without.") if learning and error.incomplete else ""
+    return ValueError(f"{error}\n{named_in_a_file(error.faults, arguments)}{remedy}{learn}")
+
+
+def say_left_out(faults: list[str], arguments: argparse.Namespace) -> None:
+    """Name faulty rows that were passed over."""
+    if faults:
+        log("\n".join(["faulty rows, left out:", *faults[:10], named_in_a_file(faults, arguments)]).rstrip())
 
 
 def missing_in_words(missing: Mapping[str, int], n: int) -> str:
@@ -144,7 +169,7 @@ def named_in_a_file(faults: list[str], arguments: argparse.Namespace) -> str:
     if len(faults) <= 10:
         return ""
     beside = getattr(arguments, "answers", None) or getattr(arguments, "features", None) or ""
-    path = Path(getattr(arguments, "out", None) or os.path.dirname(beside)) / "faulty_rows.txt"
+    path = Path(getattr(arguments, "out", None) or Path(beside).parent) / "faulty_rows.txt"
     try:
         path.write_text("\n".join(faults) + "\n", encoding="utf8", errors="replace")
     except OSError:  # a folder that nothing can be written into: the first ten have been shown

@@ -52,6 +52,11 @@ def run(arguments: argparse.Namespace, out: str, table: Table, make: Callable[[]
     return total, list(_faults(folder, faulty, len(table.files) > 1))
 
 
+def missing_of(table: Table, total: Mapping[str, int]) -> dict[str, int]:
+    """Side → how many of the posts of a table lack it, for the sides that some lack."""
+    return {side: total[f"without {side}"] for side in table.wanted if total.get(f"without {side}")}
+
+
 def check_installed(arguments: argparse.Namespace) -> None:
     """Raise ValueError where a package is missing that the work needs."""
     for package in ("pyarrow", *["ray"] * (arguments.engine == "ray")):

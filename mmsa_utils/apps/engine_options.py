@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from .kinds import FUSIONS, fusion
+from .kinds import FUSIONS, count, fusion, is_parquet
 
 Add = Callable[..., argparse.ArgumentParser]
 TableOptions = Callable[..., None]
@@ -44,7 +44,7 @@ def engine(command: argparse._ActionsContainer, workers: bool = True) -> None:
     command.add_argument("--engine", choices=("ray",),
                          help="ray: by several processes, or machines (needs the extra scale; default: this process)")
     if workers:
-        command.add_argument("--workers", type=int, default=0, metavar="N",
+        command.add_argument("--workers", type=count, default=0, metavar="N",
                              help="processes on Ray that hold the model (default: one for each GPU, or CPU but one)")
     command.add_argument("--address", metavar="ADDRESS",
                          help="of a Ray cluster that is there, or auto (default: one of this command's own)")
@@ -55,10 +55,10 @@ def check(arguments: argparse.Namespace) -> str:
     if getattr(arguments, "engine", None) is None:
         if getattr(arguments, "address", None) is not None:
             return "--address is of a Ray cluster: give it with --engine ray"
-        parquet = str(getattr(arguments, "answers", "")).lower().endswith(".parquet")
+        parquet = is_parquet(getattr(arguments, "answers", None))
         if "engine" in arguments and arguments.workers and (arguments.command == "extract" or parquet):
             return "--workers are processes on Ray here: give it with --engine ray"
         return ""
-    if arguments.command == "predict" and not str(arguments.answers or "").lower().endswith(".parquet"):
+    if arguments.command == "predict" and not is_parquet(arguments.answers):
         return "--engine ray writes Parquet: give --data, and --out with a name that ends in .parquet"
     return ""

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from ..encoders.given import GIVEN
+from ..fusion.absent import Absent
 from ..learning.asking import ask, ask_features
 from ..learning.assessment import assessed, plain
 from ..learning.device import best_device
@@ -113,6 +114,8 @@ def _known_set(model: MultimodalSentimentModel, arguments: argparse.Namespace) -
     if arguments.split not in NAMES:
         raise ValueError(f"--split is {arguments.split}: a known set has {' and '.join(NAMES[1:])}.")
     arguments.pair = pair_name(model)
+    if arguments.skip_faulty and not isinstance(model.fusion, Absent):
+        arguments.modality_dropout = 0.0  # as where it was trained: else the parts would be dealt anew, of other posts
     sets = sets_of(arguments)
     reads = set(arguments.pair.split("+")) == {GIVEN}
     check_encoders(model, sets)

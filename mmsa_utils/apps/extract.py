@@ -9,8 +9,8 @@ from typing import Any
 
 from ..learning.extraction import Extraction, Recipe, encoders_digest
 from ..posts.pieces import open_table
-from .common import named_in_a_file, pair_of
-from .engine import check_installed
+from .common import missing_in_words, named_in_a_file, pair_of
+from .engine import check_installed, missing_of
 from .engine import run as run_job
 
 
@@ -37,8 +37,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     if not total["posts"]:
         raise ValueError(f"all {total['faulty']} rows are faulty, the first: {faults[0]}" if faults else
                          f"{Path(arguments.data).name} holds no posts: expected at least one row.")
+    gone = missing_of(table, total)
     shown = faults[:10] + [where.strip() or f"and {len(faults) - 10} more"] * (len(faults) > 10)
-    return {"features": arguments.features, "posts": total["posts"], "faulty": total["faulty"], "faults": shown,
+    return {"features": arguments.features, "posts": total["posts"], "faulty": total["faulty"] - total["unread"],
+            "files_not_read": total["unread"], "faults": shown, **({"missing": gone} if gone else {}),
             "widths": widths, "parts": total["parts"], "parts_found": total["parts found"]}
 
 
@@ -51,8 +53,12 @@ def said(result: dict[str, Any]) -> str:
     """What was written, and how it is used."""
     widths = ", ".join(f"{side} {width}" for side, width in result["widths"].items())
     found = f", {result['parts_found']} of them were there" if result["parts_found"] else ""
+    rows, files = result["faulty"], result["files_not_read"]
+    left_out = f"{rows} faulty row{'s' * (rows != 1)}" + (
+        f", {files} file{'s' * (files != 1)} not read, or not to the end" if files else "")
     lines = [f"{result['posts']} posts ({widths} wide) in {result['parts']} parts{found} → {result['features']}",
-             f"{result['faulty']} faulty rows" + (", left out:" if result["faulty"] else ""),
+             *([missing_in_words(result["missing"], result["posts"])] if "missing" in result else []),
+             left_out + (", left out:" if result["faults"] else ""),
              *(f"  {fault}" for fault in result["faults"]),
              f"Use it by --data features:{result['features']}, or load_features({result['features']!r})."]
     return "\n".join(lines)

@@ -25,6 +25,11 @@ def fusions(words: str) -> tuple[str, ...]:
     return names
 
 
+def is_parquet(out: str | None) -> bool:
+    """Whether --out is a folder of answers as Parquet, with or without a slash behind it."""
+    return (out or "").rstrip("/\\").lower().endswith(".parquet")
+
+
 def count(word: str) -> int:
     """A whole number from 0 on."""
     number = int(word)

@@ -233,7 +233,8 @@ def _predict(add: Add, common: argparse.ArgumentParser, model: argparse.Argument
     many = predict.add_argument_group("a table of posts", "Labels are not needed, and not looked at.")
     many.add_argument("--data", metavar="FILE", help="the posts, CSV or JSON lines: text,image (and audio for a "
                                                      "voice), an empty cell where a side is missing; or a folder or "
-                                                     "zip with such a table and its files")
+                                                     "zip with such a table and its files. With --out NAME.parquet "
+                                                     "also what extract reads: Parquet, Arrow, tar, a folder of them")
     many.add_argument("--out", metavar="FILE", dest="answers",
                       help="where their answers go, .csv or .jsonl: a row for each post, with its number in the "
                            "table; or a folder .parquet, for tables of any length and kind, with faulty rows named")

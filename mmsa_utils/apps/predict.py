@@ -19,6 +19,7 @@ from ..posts.pictures import open_picture
 from ..posts.post import SUBJECTS, check_text
 from ..posts.sources import sound_of
 from . import table
+from .kinds import is_parquet
 
 _OPTIONS = {"text": "--text", "image": "--image", "voice": "--audio"}
 
@@ -26,7 +27,7 @@ _OPTIONS = {"text": "--text", "image": "--image", "voice": "--audio"}
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """One post, or with --data a table of them."""
     if arguments.data is not None:
-        if str(arguments.answers).lower().endswith(".parquet"):
+        if is_parquet(arguments.answers):
             from . import answering
 
             return answering.write(arguments)

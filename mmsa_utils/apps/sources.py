@@ -19,14 +19,14 @@ from ..learning.features import Features, extract_features, vectors_of
 from ..learning.recordings import load_mmsa
 from ..learning.stored import load_stored
 from ..model.model import MultimodalSentimentModel
-from ..posts.own import FilePosts
+from ..posts.own import FaultyRows, FilePosts
 from ..posts.parts import NAMES, three_parts
 from ..posts.post import LABELS, SIDES
 from ..posts.real.duplicates import across
 from ..posts.real.memes import load_memes
 from ..posts.real.mvsa import load_mvsa
 from ..posts.real.twitter import load_twitter
-from .common import log, named_source, own_posts, pair_of
+from .common import log, missing_in_words, named_source, own_posts, pair_of, refusal, say_left_out
 
 #: What is written before a colon in --data → how such a folder is read.
 _POSTS: dict[str, Callable[..., FilePosts | dict[str, Any]]] = {
@@ -70,7 +70,7 @@ def sets_of(arguments: argparse.Namespace, classes: Sequence[str] | None = None)
         return Sets(dict(found), None, _logged(remarks), {
             "faults": dict(found.faults), "duplicates": dict(found.duplicates), "left_out": dict(found.left_out)})
     if kind == "features":
-        return _extracted(place, classes or LABELS, arguments.seed)
+        return _extracted(arguments, place, classes or LABELS)
     if kind is None:
         return _parted(own_posts(arguments, classes), arguments.seed)
     if "voice" in pair_of(arguments.pair):
@@ -109,16 +109,27 @@ def _parted(posts: FilePosts, seed: int) -> Sets:
         "left_out": posts.left_out, "alike": parts.alike})
 
 
-def _extracted(place: str, classes: Sequence[str], seed: int) -> Sets:
-    """What `extract` has made of a labelled table, parted as the table itself would be."""
-    stored = load_stored(place, classes, show_progress=True)
+def _extracted(arguments: argparse.Namespace, place: str, classes: Sequence[str]) -> Sets:
+    """What `extract` has made of a labelled table: faulty rows are those of the table itself, and so are the parts."""
+    complete = not getattr(arguments, "modality_dropout", True)
+    try:
+        stored = load_stored(place, classes, show_progress=True, skip_faulty=arguments.skip_faulty, complete=complete)
+    except FaultyRows as error:
+        raise refusal(error, arguments, "Go on without them by --skip-faulty, or mend the table and extract it anew.",
+                      learning=complete) from None
     if not stored.posts.counts():
         raise ValueError(f"the table that was extracted into {place} had no labels: expected a column of them.")
+    say_left_out(stored.posts.faults, arguments)
     log(_counted(stored.posts))
-    sets = _parted(stored.posts, seed)
+    gone = {side: int(lacking.sum()) for side, lacking in missing(stored.features.sides).items() if lacking.any()}
+    if gone:
+        log(missing_in_words(gone, len(stored.posts)))
+    sets = _parted(stored.posts, arguments.seed)
+    about = {key: value for key, value in sets.about.items() if key != "missing"}  # the posts are without their files
     posts: Any = sets.parts
     return sets._replace(parts={name: stored.features[torch.tensor(part.numbers)] for name, part in posts.items()},
-                         classes=tuple(classes), extracted=stored.about, posts=posts)
+                         classes=tuple(classes), extracted=stored.about, posts=posts,
+                         about={**({"missing": gone} if gone else {}), **about})
 
 
 def check_encoders(model: MultimodalSentimentModel, sets: Sets) -> None:

@@ -276,12 +276,12 @@ _MISSED = {
 _ACCUSED = {
     "one class": "It accuses a sound suspect that says the same class to all posts. Its logits move and their order "
                  "does not: look at the logits.",
+    "certain": "It accuses a sound suspect that is so certain that its probabilities are 1 whatever it is shown. Its "
+               "logits still move.",
     "quiet": "It accuses a sound suspect whose logits are all tiny. They move little, and that is much for them: "
              "measure against the largest logit.",
     "softly": "It accuses a sound suspect whose picture moves answers by a part in ten thousand. That is little, "
               "and a hundred times the bound.",
-    "certain": "It accuses a sound suspect that is so certain that its probabilities are 1 whatever it is shown. Its "
-               "logits still move.",
     "long texts look": "It accuses a sound suspect that looks at the picture only where the text is long. One post "
                        "that moves is enough: look at all of them, and take the largest change.",
     "pictures twice": "It accuses a sound suspect whose batch has every picture several times: in your exchange each "

@@ -175,7 +175,7 @@ def too_slow(*_: Any) -> None:
 def guard(folder: str) -> Callable[[str, tuple], None]:
     """An audit hook that refuses other processes, sockets, ctypes, and any change outside `folder`.
 
-    It sees what Python's own functions do. Code in C that opens files by itself raises no event; docs/grading.md says so.
+    It sees what Python's own functions do. Libraries in C that open files by themselves raise no event.
     """
     realpath, fsdecode, frame_of, pair = os.path.realpath, os.fsdecode, sys._getframe, getattr(socket, "AF_UNIX", None)
     inside, null, isdir = os.path.join(realpath(folder), ""), realpath(os.devnull), os.path.isdir

@@ -62,9 +62,9 @@ def grade(folder: str | Path, out: str | Path, seconds: float = 300, memory: flo
         check's message as well; "students"; "similar" pairs, and what was "left_out" there.
 
     Raises:
-        ValueError: if there is no notebook, a limit is not above 0, or psutil is missing; for what is wrong with the
-            file of points or the pattern.
-        OSError: if the grade book cannot be written.
+        ValueError: if there is no notebook, a limit is not above 0, PyTorch cannot train under that of memory, or
+            psutil is missing; for what is wrong with the file of points or the pattern.
+        OSError: if the grade book or the pages cannot be written, or the file of points cannot be read.
     """
     out = Path(out)
     _refuse(seconds, memory, jobs)
@@ -78,7 +78,7 @@ def grade(folder: str | Path, out: str | Path, seconds: float = 300, memory: flo
         refuse_too_little(memory)
     under = {"version": __version__, "variant": variant, "seconds": seconds, "memory": memory}
     known = take_over(beside(out, "runs.jsonl"), under, resume)
-    _announce(handed_in, known, Path(folder), jobs, [*doubts(handed_in, student, due)], log)
+    _announce(handed_in, known, Path(folder), jobs, doubts(Path(folder), handed_in, student, due), log)
     rows: list[dict | None] = [None] * len(handed_in)
 
     def write() -> list[dict]:
@@ -105,18 +105,19 @@ def _refuse(seconds: float, memory: float, jobs: int) -> None:
 
 
 def _see_to(out: Path, feedback: str | Path | None) -> None:
-    """See that the tables and pages can be written: or there is no use in beginning."""
+    """See that the grade book and the pages can be written: or there is no use in beginning."""
     try:
-        option, place = "--csv", out
-        for place in (out, beside(out, "students.csv"), beside(out, "similar.csv"), beside(out, "runs.jsonl")):
-            with open(place, "a") if place == out or place.exists() else contextlib.nullcontext():
-                pass
-        if feedback:
-            option, place = "--feedback", Path(feedback)
-            place.mkdir(parents=True, exist_ok=True)
+        with open(out, "a"):
+            pass
     except OSError as error:
-        raise OSError(f"{option} {place}: nothing can be written there ({error.strerror}); expected "
-                      f"{'a file in a folder that is there' if option == '--csv' else 'a folder, new or old'}.") from error
+        raise OSError(f"--csv {out}: the grade book cannot be written there ({error.strerror}); expected a file, in a "
+                      "folder that is there.") from error
+    try:
+        if feedback:
+            Path(feedback).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"--feedback {feedback}: no pages can be written there ({error.strerror}); expected a folder, new "
+                      "or old.") from error
 
 
 def _of_variant(item: HandIn, variant: int) -> HandIn:

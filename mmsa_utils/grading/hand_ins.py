@@ -141,9 +141,20 @@ def unfit(path: Path) -> str:
     return f"is too large ({size / 1e6:.0f} MB, expected at most {MOST_BYTES // 10**6})" if size > MOST_BYTES else ""
 
 
-def doubts(handed_in: Sequence[HandIn], pattern: str | None, due: datetime | None) -> list[str]:
+def overlooked(folder: Path, handed_in: Sequence[HandIn]) -> list[str]:
+    """What may have been meant to be a notebook, and was not found: files of other endings, folders without any."""
+    there = {item.file.partition("/")[0] for item in handed_in}
+    bare = sorted(entry.name for entry in os.scandir(folder)
+                  if entry.is_dir() and entry.name not in there and not entry.name.startswith((".", "__MACOSX")))
+    other = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.[iI][pP][yY][nN][bB]?*")
+                   if not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts))
+    said = [f"{len(bare)} of its folders hold no notebook (*.ipynb) or are links, such as {bare[0]!r}"] if bare else []
+    return said + ([f"{len(other)} not taken, whose names go on after .ipynb, such as {other[0]!r}"] if other else [])
+
+
+def doubts(folder: Path, handed_in: Sequence[HandIn], pattern: str | None, due: datetime | None) -> list[str]:
     """What the teacher had better know before the work: nobody's files, and dates that say when a zip was opened."""
-    said = []
+    said = overlooked(folder, handed_in)
     if pattern is None:
         loose = sum("/" not in item.file for item in handed_in)
         if loose:

@@ -103,8 +103,8 @@ def refuse_too_little(memory: float) -> None:
             "torch.optim.Adam(layer.parameters()).step()")
     state = run((step,), 120, memory, threading.Event())
     if why := state.end or state.error:
-        raise ValueError(f"--memory {memory:g}: a step of training with PyTorch does not fit into that ({why[:120]}), and "
-                         "right answers would count as missing; expected more, such as the default of 4000.")
+        raise ValueError(f"--memory {memory:g}: a step of training with PyTorch does not fit into that ({why[:120]}), "
+                         "and right answers would count as missing; expected more, such as the default of 4000.")
 
 
 def remove(folder: str) -> None:

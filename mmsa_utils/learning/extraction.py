@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -54,6 +55,16 @@ def numbered(piece: Piece, name: str, faults: Mapping[int, str]) -> dict[str, li
             "fault": [faults.get(number) for number, _ in piece.rows]}
 
 
+def counted(piece: Piece, posts: FilePosts, faults: Mapping[int, str]) -> dict[str, int]:
+    """The tally of a piece: its rows, of which so many are posts and so many faulty; how many posts lack which side;
+    and whether its last row stands for more of the file that could not be read.
+    """
+    lacking = Counter(f"without {side}" for row, number in zip(posts.rows, posts.numbers) if number not in faults
+                      for side in posts.sides if getattr(row, side) is None)
+    return {"rows": len(piece.rows), "posts": len(piece.rows) - len(faults), "faulty": len(faults),
+            "unread": piece.unread, **lacking}
+
+
 class Extraction:
     """A piece of a table → the features of its posts, as a pyarrow table and a tally. It holds the encoders.
 
@@ -94,7 +105,7 @@ class Extraction:
         for side, encoder in self.model.encoders.items():
             made |= _columns(side, len(cells), encoder.width, self.model.fusion.sequences, found[side])
         made["fault"] = pa.array(columns["fault"], pa.string())
-        return pa.table(made), {"rows": len(cells), "posts": len(cells) - len(faults), "faulty": len(faults)}
+        return pa.table(made), counted(piece, posts, faults)
 
 
 def readable(posts: Any, numbers: Sequence[int], prepare: Preparation, faults: dict[int, str]) -> Iterator[Prepared]:

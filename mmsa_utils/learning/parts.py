@@ -91,9 +91,10 @@ def _tally(path: Path) -> dict[str, int]:
         return json.loads(pq.read_schema(path).metadata[_TALLY])
     except (pa.ArrowException, OSError, ValueError, LookupError, TypeError) as error:
         if of_the_disk(error):
-            raise OSError(f"the part {path} cannot be read ({error}): see to the disk, or to its permissions.") from None
-        raise ValueError(f"the part {path} is damaged ({str(error)[:200]}): give the command that has made it once more, "
-                         "and it makes this part anew.") from None
+            raise OSError(f"the part {path} cannot be read ({error}): see to its permissions, or to the disk."
+                          ) from None
+        raise ValueError(f"the part {path} is damaged ({str(error)[:200]}): give the command that has made it once "
+                         "more, and it makes this part anew.") from None
 
 
 def write_part(folder: Path, name: str, table: Any, tally: Mapping[str, int]) -> None:

@@ -115,8 +115,8 @@ def _read(folder: Path, show_progress: bool) -> tuple[dict[str, Any], dict[str, 
     parts = [folder / f"{name}.parquet" for name in found]
     n, expected = sum(tally["posts"] for tally in found.values()), about["complete"]["posts"]
     if n != expected:
-        raise ValueError(f"of the {expected} posts that were extracted into {folder}, {n} are there: parts are missing. "
-                         "Copy them all, or give extract's command once more, and it makes them anew.")
+        raise ValueError(f"of the {expected} posts that were extracted into {folder}, {n} are there: parts are "
+                         "missing. Copy them all, or give extract's command once more, and it makes them anew.")
     if not (folder / _MAPPED).exists():
         _map(folder, parts, n, there, show_progress)
     sides = {side: Encoded(*(torch.from_numpy(np.load(folder / _MAPPED / f"{side}{end}.npy", mmap_mode="c",
@@ -124,15 +124,18 @@ def _read(folder: Path, show_progress: bool) -> tuple[dict[str, Any], dict[str, 
              for side in there}
     mapped = {len(encoded.tokens) for encoded in sides.values()}
     if mapped != {n}:
-        raise ValueError(f"the arrays in {folder / _MAPPED} are of {max(mapped)} posts, and the parts beside them of {n}: "
-                         "remove that folder, and they are written anew.")
+        raise ValueError(f"the arrays in {folder / _MAPPED} are of {max(mapped)} posts, and the parts beside them of "
+                         f"{n}: remove that folder, and they are written anew.")
     return about, sides, parts
 
 
 def _lacking(sides: dict[str, Encoded], places: Sequence[int]) -> dict[int, str]:
     """Place → what is wrong with a post that lacks a side, in the words of `load_posts`."""
-    gone = {side: ~encoded.mask.any(1) for side, encoded in sides.items()}
-    return {i: str(lacks(side, None)) for i in places for side in reversed(gone) if gone[side][i]}
+    found: dict[int, str] = {}
+    for side in reversed(list(sides)):  # of two, the first is named
+        gone = np.flatnonzero(~sides[side].mask.any(1).numpy())
+        found.update(dict.fromkeys(np.intersect1d(gone, places).tolist(), str(lacks(side, None))))
+    return found
 
 
 def _cells(parts: Sequence[Path]) -> dict[str, list]:

@@ -20,8 +20,8 @@ _TEXTS, _LABELS = (".txt", ".text"), (".cls", ".label")
 
 
 def tar(path: Path, known: Sequence[str]) -> Iterator[Any]:
-    """A tar of webdataset, its columns first: files that follow each other, and whose names are the same up to the first
-    dot, are a post.
+    """A tar of webdataset, its columns first: files that follow each other, and whose names are the same up to the
+    first dot, are a post.
 
     Raises:
         ValueError: if it is no tar.

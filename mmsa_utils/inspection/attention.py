@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from .case import Case, answer, single
 from .finding import Finding, judged, not_asked
-from .sides import NOTHING
+from .sides import NOTHING, awake
 from .watching import Softmaxes
 
 _QUERIES = ("q", "query", "q_proj", "q_lin", "wq", "w_q", "to_q", "linear_q", "queries", "query_proj", "in_proj_q")
@@ -47,10 +47,27 @@ def attention(case: Case) -> Finding:
     did = "made the queries and keys of each attention at random, one at a time, and counted softmaxes over one number"
     if single(case):
         return not_asked("attention", did, single(case))
-    model, probe, idle, count = case.copy(), case.probe, [], 0
     with Softmaxes() as softmaxes:
-        before = answer(model, probe)
-    generator, largest = case.generator(), max(before.abs().max().item(), 1e-12)
+        answer(case.copy(), case.probe)
+    idle, count = _idle(case, case.copy())
+    if idle and (model := awake(case)) is not None:
+        still_idle = _idle(case, model)[0]
+        idle = [name for name in idle if name in still_idle]
+    alone = sum(own == 1 for _, own in softmaxes.shapes)
+    if not count and not softmaxes.shapes:
+        return not_asked("attention", did, "The model has no attention: nothing in it is called query and key, and "
+                         "there is no softmax.")
+    return judged("attention", did, f"{len(idle)} of {count} move no answer" + f": {', '.join(idle[:3])}" * bool(idle)
+                  + f"; {alone} of {len(softmaxes.shapes)} softmaxes are over a single number", max(len(idle), alone),
+                  0, "An attention over a single token has nothing to choose among: give it the tokens, not their "
+                  "mean, or call it a linear layer.")
+
+
+def _idle(case: Case, model: nn.Module) -> tuple[list[str], int]:
+    """The attentions whose queries and keys move no answer, and how many attentions there are."""
+    probe, generator, idle, count = case.probe, case.generator(), [], 0
+    before = answer(model, probe)
+    largest = max(before.abs().max().item(), 1e-12)
     for name, weights in looks(model):
         count += 1
         kept = [weight.clone() for weight in weights]
@@ -62,11 +79,4 @@ def attention(case: Case) -> Finding:
                 weight.copy_(old)
         if change < NOTHING:
             idle.append(name or "the model")
-    alone = sum(own == 1 for _, own in softmaxes.shapes)
-    if not count and not softmaxes.shapes:
-        return not_asked("attention", did, "The model has no attention: nothing in it is called query and key, and "
-                         "there is no softmax.")
-    return judged("attention", did, f"{len(idle)} of {count} move no answer" + f": {', '.join(idle[:3])}" * bool(idle)
-                  + f"; {alone} of {len(softmaxes.shapes)} softmaxes are over a single number", max(len(idle), alone),
-                  0, "An attention over a single token has nothing to choose among: give it the tokens, not their "
-                  "mean, or call it a linear layer.")
+    return idle, count

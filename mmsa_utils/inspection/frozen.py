@@ -8,9 +8,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from .case import Case
+from .case import Case, own
 from .finding import Finding, judged, not_asked
 from .inputs import Batch
+from .weights import matters
 
 #: Weights that somebody froze on purpose though what is before them learns: small ones are trained beside them.
 _BESIDE = ("lora", "adapter", "prompt")
@@ -21,11 +22,11 @@ def frozen(case: Case) -> Finding:
     """Is a part frozen by accident? One pass forward: what is frozen should stand before what learns, never behind.
 
     The number: frozen layers whose input comes from weights that learn, frozen layers that hold torch's own first
-    random weights, and sides whose encoder is frozen while another's learns; ill above 0. To freeze all encoders is
-    no mistake, nor to freeze all of a model; nor is a frozen network behind a few weights that learn (adapters, a
-    bridge between two networks), or a normalisation that is kept as it was, or word vectors that are. The mistake: a
-    loop over ``parameters()`` that comes after the new head was added or goes by half of the names, a projection that
-    was frozen before it learned.
+    random weights, and sides of which nothing learns while another's encoder does; ill above 0. To freeze all
+    encoders is no mistake, nor to freeze all of a model; nor is a frozen network behind a few weights that learn
+    (adapters, a bridge between two networks), or a normalisation that is kept as it was, or word vectors that are.
+    The mistake: a loop over ``parameters()`` that comes after the new head was added or goes by half of the names, a
+    projection that was frozen before it learned.
     """
     did = "looked which frozen layers stand behind what learns, hold random weights, or read one side alone"
     model = case.copy()
@@ -40,7 +41,8 @@ def frozen(case: Case) -> Finding:
              for learns in (True, False)}
     behind = [name for name in still if any(x.requires_grad for x in given.get(name, ()))
               and not isinstance(model.get_submodule(name), _NORMS)] if sizes[True] > sizes[False] else []
-    raw = [name for name in still if name not in behind and as_made(model.get_submodule(name))]
+    raw = [name for name in still if name not in behind and as_made(model.get_submodule(name))
+           and matters(case, f"{name}.weight")]  # a slow copy that teaches (MoCo) answers nobody
     learns = _sides_that_learn(model, case, given)
     alone = [side for side, some in learns.items() if not some] if any(learns.values()) else []
     told = {"behind what learns": behind, "never learned": raw, "frozen, while the other side learns": alone}
@@ -61,26 +63,30 @@ def _inputs_of(model: nn.Module, batch: Batch) -> dict[str, list[Tensor]]:
 
     hooks = [part.register_forward_pre_hook(look(name), with_kwargs=True)
              for name, part in model.named_modules() if name]
-    model(**batch)
+    model(**own(batch))
     for hook in hooks:
         hook.remove()
     return given
 
 
 def _sides_that_learn(model: nn.Module, case: Case, given: Mapping[str, list[Tensor]]) -> dict[str, bool]:
-    """Side → whether any weight learns in the parts that are called with its tensors and no other side's.
+    """Side → whether any weight learns in the parts that hear this side and no other: its encoder, a layer behind it.
 
     Word vectors by themselves tell nothing: what reads them may learn.
     """
-    probe, found = case.probe, dict[str, bool]()
-    owner = {name: side for side, names in case.sides.items() for name in names}
-    for part, tensors in given.items():
-        sides = {owner[name] for name in owner for x in tensors if x.shape == probe[name].shape
-                 and x.dtype == probe[name].dtype and torch.equal(x, probe[name])}
-        weights = [p for one in model.get_submodule(part).modules() for p in one.parameters(recurse=False)
-                   if p.requires_grad or not isinstance(one, nn.Embedding)]
+    heard: dict[str, set[str]] = {}
+    for side, names in case.sides.items():
+        turned = _inputs_of(model, {**case.probe, **{name: case.probe[name].roll(1, 0) for name in names}})
+        for part, tensors in given.items():
+            if any(not torch.equal(x, y) for x, y in zip(tensors, turned.get(part, ()))):
+                heard.setdefault(part, set()).add(side)
+    book = {id(p) for part in model.modules() if isinstance(part, nn.Embedding) for p in part.parameters()}
+    found: dict[str, bool] = {}
+    for part, sides in heard.items():
+        held = model.get_submodule(part)
+        weights = [p for p in held.parameters(recurse=False) if p.requires_grad or id(p) not in book]
         if len(sides) == 1 and weights:
-            side = sides.pop()
+            side = min(sides)
             found[side] = found.get(side, False) or any(p.requires_grad for p in weights)
     return found
 

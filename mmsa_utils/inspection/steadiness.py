@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
+from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .case import Case, answer, furthest, moved, spread
+from .case import Case, answer, furthest, moved, own, spread
 from .finding import Finding, judged, not_asked
 from .inputs import Batch, longer, mask_of, rows, shorter, size_of
 
@@ -15,8 +17,7 @@ from .inputs import Batch, longer, mask_of, rows, shorter, size_of
 #: is under a tenth of it (1.3e-5 in 140 of them); padding that counts moves answers of new models by 2e-3, of trained
 #: ones by much more. Numbers of 16 bits round more coarsely: for them it is `COARSE`.
 STILL, COARSE = 2e-4, 0.05
-#: The same batch twice, by the same kernels: nothing but randomness moves an answer at all.
-TWICE = 1e-4
+_MODAL = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)  # parts for which the mode counts
 _MORE = (24, 5)  # tokens or frames of padding: as many as a model has places for
 
 
@@ -37,7 +38,7 @@ def padding(case: Case) -> Finding:
         mask = mask_of(names)
         on_cpu = probe[names[0]].device.type == "cpu"
         for by in _MORE if on_cpu else ():  # on a graphics card, one place too many ends everything, or says nothing
-            with contextlib.suppress(RuntimeError, IndexError, ValueError):
+            with contextlib.suppress(Exception):  # whatever it raises, it has no more places
                 after = answer(model, longer(probe, names, by, pad_id(case, probe, names)))
                 found.append((moved(before, after), furthest(before, after)))
                 break
@@ -128,13 +129,21 @@ def company(case: Case) -> Finding:
 def twice(case: Case) -> Finding:
     """Does the same batch get the same answers when it is asked for twice? In evaluation mode, one after the other.
 
-    The number: how far an answer moves at most, in units of their spread; ill above `TWICE`, sound models do not move
-    at all. The mistake: ``F.dropout(x)``, which is on unless it is told ``training=self.training``.
+    The number: how far an answer moves at most, in units of their spread; ill above `STILL`, or where answers are NaN:
+    then nothing else can be asked. Sound models do not move, but for what rounding does where patches are drawn in
+    another order (ViLT). The mistake: ``F.dropout(x)``, which is on unless it is told ``training=self.training``; a
+    mask that is turned round.
     """
     did = "asked for the same batch twice, in evaluation mode"
     probe, model = case.probe, case.copy()
-    number = moved(answer(model, probe), answer(model, probe))
-    return judged("twice", did, f"answers moved by up to {number:.3g} of their spread", number, TWICE,
+    before = answer(model, probe)
+    if not before.isfinite().all():
+        bad = int((~before.isfinite().all(1)).sum())
+        return judged("twice", did, f"{bad} of {len(before)} answers are NaN or infinite", math.inf, still(case),
+                      "In a whole batch without any missing side: look for a mask that is turned round "
+                      "(key_padding_mask is True where there is padding), a division by 0, the logarithm of 0.")
+    number = moved(before, answer(model, probe))
+    return judged("twice", did, f"answers moved by up to {number:.3g} of their spread", number, still(case),
                   "Something is drawn anew at each answer: F.dropout needs training=self.training, and noise belongs "
                   "into training alone.")
 
@@ -142,21 +151,45 @@ def twice(case: Case) -> Finding:
 def left_on(case: Case) -> Finding:
     """Does ``model.eval()`` reach every part, and does an answer leave everything as it was?
 
-    The number: parts that stay in training mode, and buffers that an answer changes; ill above 0. The mistake: dropout
-    or batch normalisation in a plain list, or a ``train`` of one's own that forgets its argument.
+    The number: parts that stay in training mode, parts in a plain list, where neither ``eval`` nor an optimiser finds
+    them, and buffers and inputs that an answer changes; ill above 0. The mistake: layers in a plain list, a
+    ``train`` of one's own that forgets its argument, ``pixel_values.mul_(0.5)``.
     """
     did = "called eval() and answered a batch"
-    model = case.copy()
+    model, given = case.copy(), own(case.probe)
+    hidden = [f"{name} ({type(part).__name__})" for name, part in unregistered(model)]
     on = [f"{name or 'the model'} ({type(part).__name__})" for name, part in model.named_modules() if part.training]
     kept = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    answer(model, case.probe)
+    with torch.no_grad():
+        model(**given)
     changed = [name for name, buffer in model.named_buffers() if name in kept and not _same(buffer, kept[name])]
-    saw = [f"in training mode still: {', '.join(on[:3])}"] * bool(on) + [
-        f"changed by an answer: {', '.join(changed[:3])}"] * bool(changed)
+    changed += [name for name, x in case.probe.items() if not _same(x, given[name])]
+    saw = [f"{what}: {', '.join(names[:3])}" for what, names in (
+        ("in a plain list", hidden), ("in training mode still", on), ("changed by an answer", changed)) if names]
     return judged("left_on", did, "; ".join(saw) or "every part is in evaluation mode, and nothing was changed",
-                  len(on) + len(changed), 0,
+                  len(hidden) + len(on) + len(changed), 0,
                   "Answers hang on what was drawn, or on what was asked before: let train(mode) hand its argument to "
                   "every part, and keep parts in nn.ModuleList.")
+
+
+def unregistered(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Parts in plain lists and dictionaries that learn or are in training mode, and that the model does not know of."""
+    known = set(model.modules())
+
+    def within(held: object, name: str, depth: int = 3) -> Iterator[tuple[str, nn.Module]]:
+        if isinstance(held, nn.Module):
+            parts = [part for part in held.modules() if part not in known]
+            if any(p.requires_grad for part in parts for p in part.parameters(recurse=False)) or any(
+                    part.training and isinstance(part, _MODAL) for part in parts):
+                yield name, held
+        elif isinstance(held, (list, tuple, dict)) and depth:
+            for key, one in held.items() if isinstance(held, dict) else enumerate(held):
+                yield from within(one, f"{name}.{key}", depth - 1)
+
+    for name, part in model.named_modules():
+        for key, held in vars(part).items():
+            if isinstance(held, (list, tuple, dict)) and key != "_modules":
+                yield from within(held, f"{name}.{key}".strip("."))
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

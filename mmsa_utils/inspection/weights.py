@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Collection, Mapping
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from ..errors import in_short
 from ..learning.losses import loss_of
 from ..seeds import seeded
-from .case import Case, answer, logits_in, single
+from .case import Case, answer, logits_in, own, single
 from .finding import Finding, judged, not_asked
 from .inputs import Batch, mask_of, size_of
 from .sides import NOTHING, can_lack, lacking
@@ -30,14 +31,19 @@ def targets(case: Case, outputs: int, n: int) -> Tensor:
 
 def loss_on(model: nn.Module, batch: Batch, labels: Tensor) -> Tensor:
     """The loss of a batch, with its graph."""
-    logits = logits_in(model(**batch)).float()
+    logits = logits_in(model(**own(batch))).float()
     return loss_of(logits, labels.to(logits.device))
 
 
 def part_of(name: str, model: nn.Module) -> str:
-    """The part of a model that a weight belongs to: its first name; in a dictionary or list of parts, two."""
+    """The part of a model that a weight belongs to: its first name; in a dictionary or list of parts, two.
+
+    Where one part holds all weights, as in a model that only wraps another (`DataParallel`), it is taken apart.
+    """
     first, _, rest = name.partition(".")
     held = getattr(model, first, None)
+    if isinstance(held, nn.Module) and len(list(held.parameters())) == len(list(model.parameters())):
+        return f"{first}.{part_of(rest, held)}"
     return f"{first}.{rest.partition('.')[0]}" if rest and isinstance(
         held, (nn.ModuleDict, nn.ModuleList, nn.ParameterDict)) else first
 
@@ -67,7 +73,7 @@ def gradients_of(case: Case) -> tuple[nn.Module, dict[str, Tensor]]:
 def _try_backward(model: nn.Module, batch: Batch, labels: Tensor) -> None:
     try:
         loss_on(model, batch, labels).backward()
-    except (RuntimeError, ValueError, IndexError):  # it refuses such posts: it has nothing to learn from them
+    except Exception:  # it refuses such posts, in words of its own: it has nothing to learn from them
         model.zero_grad(set_to_none=True)
 
 
@@ -101,6 +107,26 @@ def asleep(case: Case, names: Collection[str]) -> set[str]:
     return woken
 
 
+def learns_elsewhere(case: Case) -> set[str]:
+    """Weights that get a gradient from something else that the model gives, in training mode: a loss or logits beside.
+
+    So it is with heads for each side alone, and with the temperature of a contrastive loss.
+    """
+    model, batch = case.copy().train(), own(case.probe)
+    taken = inspect.signature(model.forward).parameters
+    outputs = answer(case.copy(), batch).shape[-1]
+    if "labels" in taken and "labels" not in batch:
+        batch["labels"] = targets(case, outputs, size_of(batch)).to(next(iter(batch.values())).device)
+    try:
+        given = model(**batch)
+        values = given.values() if isinstance(given, Mapping) else given if isinstance(given, tuple) else ()
+        for x in [x for x in values if isinstance(x, Tensor) and x.requires_grad]:
+            x.float().square().sum().backward(retain_graph=True)
+    except Exception:  # it cannot be called so, or not gone back
+        return set()
+    return {name for name, p in model.named_parameters() if p.grad is not None and bool(p.grad.any())}
+
+
 def gradients(case: Case) -> Finding:
     """Do gradients reach each part? One pass back, in training mode; each weight that gets none is then changed.
 
@@ -123,7 +149,9 @@ def gradients(case: Case) -> Finding:
     idle = [name for name, gradient in found.items() if not gradient.any()]
     sleeping = asleep(case, idle) if idle else set()
     idle = [name for name in idle if name not in sleeping]
-    cut = [name for name in idle if _matters(case, name)]
+    cut = [name for name in idle if matters(case, name)]
+    elsewhere = learns_elsewhere(case) if len(idle) > len(cut) else set()
+    idle = [name for name in idle if name in cut or name not in elsewhere]
     parts: dict[str, list[str]] = {}
     for name in found:
         parts.setdefault(part_of(name, model), []).append(name)
@@ -135,7 +163,7 @@ def gradients(case: Case) -> Finding:
                   "argmax and new tensors on the way from them to the loss, and for layers that forward does not call.")
 
 
-def _matters(case: Case, name: str) -> bool:
+def matters(case: Case, name: str) -> bool:
     """Whether answers hang on a weight: it is changed, in evaluation mode."""
     model, probe = case.copy(), case.probe
     with seeded(case.seed):
@@ -163,12 +191,33 @@ def exploding(case: Case) -> Finding:
         return not_asked("exploding", did, "There are no gradients: see the check 'gradients'.")
     if not found:
         return not_asked("exploding", did, "No weight of the model learns: all are frozen.")
-    number = math.sqrt(sum(gradient.cpu().double().square().sum().item() for gradient in found.values()))
-    number = number if math.isfinite(number) else math.inf
+    number = _norm(found)
+    if EXPLODING < number < math.inf:  # a new network's first gradient may be large, and all is well after a step
+        number = min(number, _norm(_after_a_step(case)))
     worst = max(found, key=lambda name: found[name].nan_to_num(math.inf).abs().max().item())
     return judged("exploding", did, f"the gradient's norm is {number:.3g}; the largest is that of {worst}", number,
                   EXPLODING, "A step would throw the weights away: look for sums where means belong, for "
                   "features that were not normalised, for divisions and roots of 0.")
+
+
+def _norm(gradients: Mapping[str, Tensor]) -> float:
+    norm = math.sqrt(sum(gradient.cpu().double().square().sum().item() for gradient in gradients.values()))
+    return norm if math.isfinite(norm) else math.inf
+
+
+def _after_a_step(case: Case) -> dict[str, Tensor]:
+    """The gradients after a step of AdamW along clipped ones."""
+    probe, model = case.probe, case.copy().train()
+    labels = targets(case, answer(case.copy(), probe).shape[-1], size_of(probe))
+    learns = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(learns, 1e-3)
+    for last in (False, True):
+        optimizer.zero_grad()
+        loss_on(model, probe, labels).backward()
+        if not last:
+            nn.utils.clip_grad_norm_(learns, 1.0)
+            optimizer.step()
+    return {str(i): p.grad for i, p in enumerate(learns) if p.grad is not None}
 
 
 def step(case: Case) -> Finding:
@@ -199,7 +248,8 @@ def step(case: Case) -> Finding:
     stuck = untouched(old, model.state_dict(keep_vars=True), model)
     if stuck:
         sleeping = {part_of(name, model) for name in asleep(case, old)}
-        stuck = [part for part in stuck if part not in sleeping]
+        beside = {part_of(name, model) for name in learns_elsewhere(case)}
+        stuck = [part for part in stuck if part not in sleeping | beside]
     return judged("step", did, f"unchanged: {', '.join(stuck[:3])}" if stuck else "every part has changed", len(stuck),
                   0, "The optimiser never gets at these weights: make it last, of model.parameters(), and "
                   "let forward set no weight.")

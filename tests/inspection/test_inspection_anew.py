@@ -1,5 +1,7 @@
 """Models in other styles than those that the doctor grew up with: their bugs are found, and sound ones pass."""
 
+import copy
+
 import planted
 import planted_anew as anew
 import pytest
@@ -173,3 +175,69 @@ def test_texts_of_one_token_accuse_no_attention():
     assert "a single token" in single(case)
     assert {looked_at(name, case).verdict for name in ("attention", "gradients", "step")} == {"not asked"}
     assert single(case_of(planted.Functional(), planted.posts())) == ""
+
+
+# --- what strangers' models do ---
+
+
+class Stranger(nn.Module):
+    """Words and a picture, encoded, side by side; with a mistake or a habit that is allowed."""
+
+    def __init__(self, way: str = ""):
+        super().__init__()
+        self.way = way
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(3)
+            self.words, self.places = nn.Embedding(60, 24), nn.Embedding(64, 24)
+            self.reader = nn.TransformerEncoderLayer(24, 2, 48, 0.0, batch_first=True)
+            self.eye, self.head = nn.Sequential(nn.Linear(768, 24), nn.GELU()), nn.Linear(48, 3)
+            self.side, self.scale = nn.Linear(24, 3), nn.Parameter(torch.tensor(2.0))
+            layers = [nn.Linear(24, 24), nn.Linear(24, 24)]
+        if way == "gate":
+            self.gate = nn.Parameter(torch.zeros(1))
+        self.more = layers if way == "plain list" else nn.ModuleList(layers)
+        if way == "locked":
+            self.eye.requires_grad_(False)
+            self.eye[0].weight.data.mul_(self.eye[0].weight.abs() + 0.5)  # as one that has learned
+        if way == "slow copy":
+            self.slow = copy.deepcopy(self.eye).requires_grad_(False)
+        if way not in ("heads beside", "forgotten"):
+            del self.side, self.scale
+
+    def forward(self, input_ids, attention_mask, pixel_values, labels=None):
+        assert input_ids.shape[1] <= 20, "longer than my places"
+        real = attention_mask.bool()
+        words = self.words(input_ids) + self.places.weight[:input_ids.shape[1]]
+        hidden = self.reader(words, src_key_padding_mask=real if self.way == "mask turned" else ~real)
+        text = (hidden * real[..., None]).sum(1) / real.sum(1, keepdim=True).clamp(min=1)
+        pixels = pixel_values.mul_(0.5) if self.way == "writes" else pixel_values
+        seen = self.more[1](torch.relu(self.more[0](self.eye(pixels.flatten(1)))))
+        seen = seen * self.gate.tanh() if self.way == "gate" else seen
+        logits = self.head(torch.cat([text, seen], 1))
+        if self.way == "heads beside":
+            return {"logits": logits, "text_logits": self.side(text), "similarity": self.scale * text @ seen.T}
+        return (None, logits, hidden) if self.way == "no loss" else logits
+
+
+@pytest.mark.parametrize("way", ["", "gate", "heads beside", "slow copy", "locked", "no loss"])
+def test_a_stranger_that_is_sound_passes_and_its_own_asserts_end_nothing(way):
+    findings = inspect_model(Stranger(way), planted.posts())
+    assert [check for check in ill(findings) if check != "missing"] == []  # torch's own layer: NaN where no word is
+    assert not [finding for finding in findings if "carried" in finding.follows]
+
+
+@pytest.mark.parametrize(("way", "check", "words"), [
+    ("plain list", "left_on", "in a plain list: more.0"), ("mask turned", "twice", "answers are NaN"),
+    ("writes", "left_on", "pixel_values"), ("forgotten", "gradients", "unused: scale, side")])
+def test_a_stranger_with_a_mistake_is_found(way, check, words):
+    posts = planted.posts()
+    before = [{name: x.clone() for name, x in batch.items()} for batch in posts]
+    findings = {finding.check: finding for finding in inspect_model(Stranger(way), posts)}
+    assert findings[check].verdict == "ill"
+    assert words in findings[check].saw
+    assert all(torch.equal(x, old[name]) for batch, old in zip(posts, before) for name, x in batch.items())
+
+
+def test_a_wrapped_model_is_taken_apart():
+    found = looked_at("gradients", case_of(nn.DataParallel(Stranger("forgotten")), planted.posts()))
+    assert "module.side" in found.saw

@@ -175,7 +175,7 @@ def check_memory(wanted: float = 2.0) -> list[Check]:
     except Exception:
         return []
     free = psutil.virtual_memory().available / 1e9
-    return [Check("free memory", free >= wanted, f"{free:.1f} GB (a notebook takes up to 1.6 GB)",
+    return [Check("free memory", free >= wanted, f"{free:.1f} GB (a notebook takes up to {wanted:.1f} GB)",
                   "close other programs, or shut kernels down that are no longer used", required=False)]
 
 

@@ -114,9 +114,8 @@ def _known_set(model: MultimodalSentimentModel, arguments: argparse.Namespace) -
     if arguments.split not in NAMES:
         raise ValueError(f"--split is {arguments.split}: a known set has {' and '.join(NAMES[1:])}.")
     arguments.pair = pair_name(model)
-    if arguments.skip_faulty and not isinstance(model.fusion, Absent):
-        arguments.modality_dropout = 0.0  # as where it was trained: else the parts would be dealt anew, of other posts
-    sets = sets_of(arguments)
+    arguments.modality_dropout = float(isinstance(model.fusion, Absent))  # faulty is what it was where it was trained:
+    sets = sets_of(arguments)  # else the parts would be dealt of other posts
     reads = set(arguments.pair.split("+")) == {GIVEN}
     check_encoders(model, sets)
     if sets.extracted is None and sets.given != reads:

@@ -116,7 +116,7 @@ def _extracted(arguments: argparse.Namespace, place: str, classes: Sequence[str]
         stored = load_stored(place, classes, show_progress=True, skip_faulty=arguments.skip_faulty, complete=complete)
     except FaultyRows as error:
         raise refusal(error, arguments, "Go on without them by --skip-faulty, or mend the table and extract it anew.",
-                      learning=complete) from None
+                      learning=arguments.command != "evaluate") from None
     if not stored.posts.counts():
         raise ValueError(f"the table that was extracted into {place} had no labels: expected a column of them.")
     say_left_out(stored.posts.faults, arguments)

@@ -73,9 +73,9 @@ def grade(folder: str | Path, out: str | Path, seconds: float = 300, memory: flo
     handed_in = [_of_variant(item, variant) for item in find(Path(folder), student)]
     for name in EXERCISES.values():
         getattr(checks, name)
-    _see_to(out, feedback)
     if any(not item.problem for item in handed_in):
         refuse_too_little(memory)
+    _see_to(out, feedback)
     under = {"version": __version__, "variant": variant, "seconds": seconds, "memory": memory}
     known = take_over(beside(out, "runs.jsonl"), under, resume)
     _announce(handed_in, known, Path(folder), jobs, doubts(Path(folder), handed_in, student, due), log)
@@ -116,8 +116,8 @@ def _see_to(out: Path, feedback: str | Path | None) -> None:
         if feedback:
             Path(feedback).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OSError(f"--feedback {feedback}: no pages can be written there ({error.strerror}); expected a folder, new "
-                      "or old.") from error
+        raise OSError(f"--feedback {feedback}: no pages can be written there ({error.strerror}); expected a folder, "
+                      "new or old.") from error
 
 
 def _of_variant(item: HandIn, variant: int) -> HandIn:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 MOST_BYTES, MOST_CODE = 20 * 10**6, 10**6  # of a handed-in file, and of the code in it
 _ENDING = re.compile(r"\.ipynb$", re.IGNORECASE)
+_NOT_ENTERED = (".", "__MACOSX")
 _D2L = re.compile(r"([A-Z][a-z]{2})[a-z]* (\d{1,2}),? (\d{4}),? (\d{1,2})\D?(\d\d) ?([AP]M)")  # Dec 1, 2026 1159 PM
 
 
@@ -47,13 +48,19 @@ def find(folder: Path, pattern: str | None = None) -> list[HandIn]:
         raise ValueError(f"there is no folder {folder}: expected one with handed-in notebooks in it.")
     whose("", pattern)  # or its mistakes would be told after the work
     found: list[Path] = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
+    for place, folders, files in _walk(folder):
         found += [Path(place, name) for name in folders + files if _ENDING.search(name) and name[0] != "."]
         folders[:] = [name for name in folders if not _ENDING.search(name)]
     if not found:
         raise ValueError(f"there are no notebooks (*.ipynb) in {folder} or its folders.")
     return [read(path, path.relative_to(folder).as_posix(), pattern) for path in sorted(found)]
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As os.walk, but for what is hidden or a Mac's."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(_NOT_ENTERED)]
+        yield place, folders, files
 
 
 def read(path: Path, file: str, pattern: str | None = None) -> HandIn:
@@ -142,14 +149,15 @@ def unfit(path: Path) -> str:
 
 
 def overlooked(folder: Path, handed_in: Sequence[HandIn]) -> list[str]:
-    """What may have been meant to be a notebook, and was not found: files of other endings, folders without any."""
+    """What may have been meant to be a notebook, and was not found: folders without any, files of other endings."""
     there = {item.file.partition("/")[0] for item in handed_in}
     bare = sorted(entry.name for entry in os.scandir(folder)
-                  if entry.is_dir() and entry.name not in there and not entry.name.startswith((".", "__MACOSX")))
-    other = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.[iI][pP][yY][nN][bB]?*")
-                   if not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts))
-    said = [f"{len(bare)} of its folders hold no notebook (*.ipynb) or are links, such as {bare[0]!r}"] if bare else []
-    return said + ([f"{len(other)} not taken, whose names go on after .ipynb, such as {other[0]!r}"] if other else [])
+                  if entry.is_dir() and entry.name not in there and not entry.name.startswith(_NOT_ENTERED))
+    other = [Path(place, name).relative_to(folder).as_posix() for place, _, files in _walk(folder) for name in files
+             if re.search(r"\.ipynb.+$", name, re.IGNORECASE) and name[0] != "."]
+    said = [("folders in it without a notebook (*.ipynb), or that are links", bare),
+            ("files that are not taken, since their names go on after .ipynb", sorted(other))]
+    return [f"{what}: {len(names)}, such as {names[0]!r}" for what, names in said if names]
 
 
 def doubts(folder: Path, handed_in: Sequence[HandIn], pattern: str | None, due: datetime | None) -> list[str]:

@@ -283,12 +283,21 @@ def test_what_is_there_is_not_overwritten(tmp_path, capsys):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-@pytest.mark.parametrize("words", [("--variant", "-1"), ("--notebooks", "two"), ("--without", "hints")])
+def test_the_rest_of_a_call_that_was_ended_is_named(tmp_path, capsys):
+    (tmp_path / ".unfinished-abc").mkdir()
+    assert call(tmp_path, "--course", ROOT) == 1
+    assert "holds the rest of a call that was ended, .unfinished-abc: remove it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [
+    ("--variant", "-1"), ("--notebooks", "two"), ("--without", "hints"),
+    ("--notebooks", "02-04", "'02-04' are no numbers: expected some with commas between them, such as 02,03,04")])
 def test_words_that_are_off_end_the_call(tmp_path, words, capsys):
+    words, message = words[:2], words[-1] if len(words) > 2 else words[0]
     with pytest.raises(SystemExit) as stop:
         call(tmp_path / "out", *words)
     assert stop.value.code == 2
-    assert words[0] in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_what_cannot_be_built_here_is_left_out_and_said(tmp_path, monkeypatch, capsys):

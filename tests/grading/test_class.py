@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import unicodedata
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from mmsa_utils.exercises.checks import Verdict
 from mmsa_utils.grading import grade as grading
 from mmsa_utils.grading import points as counting
 from mmsa_utils.grading import run as grading_run
-from mmsa_utils.grading.hand_ins import moment, whose
+from mmsa_utils.grading.hand_ins import HandIn, moment, whose
 from mmsa_utils.grading.run import Run, remove
 
 MOODLE = r"^(.+)_\d+_assignsubmission_file"
@@ -103,9 +104,9 @@ def test_points_are_read(tmp_path, name, text, wanted):
     ("p.csv", "2.1,1\n2.9,1", "'2.9' is no exercise"), ("p.csv", "2.1,1\n2.1,2", "stands twice"),
     ("p.csv", "2.1,many", "'many'"), ("p.csv", "2.1,-1", "from 0 up"), ("p.csv", "2.1,inf", "from 0 up"),
     ("p.csv", "", "nothing is worth a point"), ("p.json", "[1]", "expected an object"), ("p.json", "{", "expected an"),
-    ("p.csv", "2.1", "''")])
+    ("p.csv", "2.1", "''"), ("p.csv", "2.1,\ud800", "not in UTF-8")])
 def test_points_that_cannot_be_meant_are_refused(tmp_path, name, text, words):
-    (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / name).write_text(text, encoding="utf-8", errors="surrogatepass")
     with pytest.raises(ValueError, match=re.escape(words)):
         counting.read_points(tmp_path / name)
 
@@ -140,11 +141,42 @@ def test_the_newest_file_that_opens_counts(tmp_path, ran):
     rows = {row["file"]: row for row in grading.grade(folder, tmp_path / "g.csv", due=day)["rows"]}
     assert [rows[f"ann/{name}.ipynb"]["counts"] for name in ("a", "b", "01_c")] == [True, False, False]
     assert rows["ann/a.ipynb"]["notes"] == ["late by 2 h 0 min, by the file's date",
-                                            "the newest of 3 files of this notebook"]
+                                            "the newest of 2 files of this notebook that can be run"]
     assert rows["ann/b.ipynb"]["notes"] == ["not counted: ann/a.ipynb is newer"]
+    assert rows["ann/01_c.ipynb"]["notes"][1].startswith("not counted: it is not a notebook (JSONDecodeError")
+    assert rows["ann/01_c.ipynb"]["notes"][1].endswith("; ann/a.ipynb counts")  # and is older
     (ann,) = table(tmp_path / "g_students.csv")
     assert ann["points"] == "1.0"  # late, and nothing is taken off
     assert "ann/a.ipynb: late by 2 h" in ann["remark"]
+
+
+@pytest.mark.parametrize(("files", "wanted"), [
+    ({"a": ("", 1), "b": ("", 1)}, ("the newest of 2 files of this notebook, or as new as another",
+                                    "not counted: b is as new, and later by name")),
+    ({"a": ("is empty", 2), "b": ("", 1)}, ("the only one of 2 files of this notebook that can be run",
+                                            "not counted: it is empty; b counts")),
+    ({"a": ("is empty", 1), "b": ("is a link", 2)}, ("the newest of 2 files of this notebook",
+                                                     "not counted: b is newer"))])
+def test_which_of_several_files_counts_is_said_truly(files, wanted):
+    items = [HandIn(name, "01", problem=problem, student="ann", when=datetime(2026, 12, day))
+             for name, (problem, day) in files.items()]
+    rows = [{"student": "ann", "notebook": "01", "file": item.file} for item in items]
+    counting.mark(items, rows)
+    assert (rows[1]["notes"], rows[0]["notes"]) == ([wanted[0]], [wanted[1]])
+    assert [row["counts"] for row in rows] == [False, True]
+
+
+def test_a_page_says_why_a_file_is_not_counted_and_whose_checks_it_calls(tmp_path, ran):
+    folder = tmp_path / "in" / "ann"
+    hand_in(folder / "02.ipynb", {"1.1": ["right", 0], "2.1": ["right", 0]}, title="# 02 · Text encoders")
+    dated(folder / "02.ipynb", datetime(2026, 12, 1))
+    (folder / "02_b.ipynb").touch()
+    first, _ = grading.grade(tmp_path / "in", tmp_path / "g.csv", feedback=tmp_path / "pages")["rows"]
+    assert (first["solved"], first["remark"]) == (1, "calls checks of notebook 01, which count nothing here")
+    page = (tmp_path / "pages" / "ann.html").read_text(encoding="utf-8")
+    assert "It calls checks of notebook 01, which count nothing here: its title or its name says 02." in page
+    assert "02_b.ipynb (not counted: it is empty; ann/02.ipynb counts)" in page
+    assert "newer" not in page
 
 
 @pytest.mark.parametrize(("minutes", "words"), [(0.5, "1 min"), (60, "1 h 0 min"), (24 * 60 + 5, "1 day 5 min"),
@@ -183,6 +215,22 @@ def test_doubts_are_said_before_the_work(tmp_path, ran):
     assert any("finds nobody in 3 of 3 names, such as 'a.ipynb'" in line for line in said)
     assert result["students"] == []
     assert len(result["rows"]) == 3
+
+
+def test_capitals_and_a_mac_s_letters_hide_nobody_and_what_is_not_found_is_said(tmp_path, ran):
+    folder = tmp_path / "in"
+    for form, name in (("NFC", "01.ipynb"), ("NFD", "02.ipynb")):
+        hand_in(folder / unicodedata.normalize(form, "Zoë") / name, {"1.1": ["right", 0]})
+    hand_in(folder / "ANN" / "01.IPYNB", {"1.1": ["right", 0]})
+    hand_in(folder / "LEE.IPYNB", {"1.1": ["right", 0]})
+    (folder / "ben").mkdir()
+    (folder / "ben" / "01.ipynb.txt").touch()
+    said: list[str] = []
+    result = grading.grade(folder, tmp_path / "g.csv", log=said.append)
+    assert [one["student"] for one in result["students"]] == ["ANN", "LEE", unicodedata.normalize("NFC", "Zoë")]
+    assert "folders in it without a notebook (*.ipynb), or that are links: 1, such as 'ben'" in said
+    assert any("go on after .ipynb: 1, such as 'ben/01.ipynb.txt'" in line for line in said)
+    assert whose(unicodedata.normalize("NFD", "Zoë_1"), unicodedata.normalize("NFC", "^(Zoë)_"))["student"] == "Zoë"
 
 
 # --- a break, and what cannot break it ---
@@ -311,8 +359,13 @@ def test_the_command_grades_a_class(tmp_path, capsys, monkeypatch):
     (["--due", "2026-12-01"], 2, "expected one such as"), (["--due", "tomorrow"], 2, "is no day with a time"),
     (["--points", ""], 2, "--points is empty"), (["--feedback", ""], 2, "--feedback is empty"),
     (["--student", "(a"], 1, "is no regular expression"), (["--student", "abc"], 1, "has no group"),
-    (["--points", "gone.csv"], 1, "gone.csv")])
-def test_words_that_cannot_be_meant_are_refused_before_the_work(tmp_path, capsys, ran, words, code, message):
+    (["--points", "gone.csv"], 1, "--points gone.csv cannot be read (No such file"),
+    (["--csv", "."], 1, "--csv .: the grade book cannot be written there (Is a directory); expected a file"),
+    (["--csv", "gone/g.csv"], 1, "--csv gone/g.csv: the grade book cannot be written there (No such file"),
+    (["--feedback", "in/ann/01.ipynb"], 1, "--feedback in/ann/01.ipynb: no pages can be written there (File exists)")])
+def test_words_that_cannot_be_meant_are_refused_before_the_work(tmp_path, capsys, monkeypatch, ran, words, code,
+                                                                message):
+    monkeypatch.chdir(tmp_path)
     hand_in(tmp_path / "in" / "ann" / "01.ipynb", {})
     call = ["grade", str(tmp_path / "in"), "--csv", str(tmp_path / "g.csv"), *words]
     if code == 1:

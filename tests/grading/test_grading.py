@@ -148,6 +148,7 @@ def test_a_notebook_behaves_as_in_jupyter(graded):
         "    pathlib.Path(folder, 'x').write_text('x')\npathlib.Path('mine.txt').write_text('x')\n"
         "assert pathlib.Path.home() == pathlib.Path.cwd()",
         "import asyncio\nasync def later():\n    return 3\nassert asyncio.run(later()) == 3",
+        "task = asyncio.ensure_future(later())\nassert await later() == 3", "assert await task == 3",
         "assert check.chance_band(...).status == 'not yet'", "import nothing_of_that_name",
         "assert 'give' in check.optimist_label(lambda kind, level: print()).message", RIGHT)
     assert row["remark"] == "code cell 2: ZeroDivisionError: division by zero (and 1 more)"
@@ -194,6 +195,37 @@ def test_what_a_notebook_may_not_do_stays_undone(graded, tmp_path, monkeypatch):
         "assert not [name for name in os.environ if 'SECRET' in name]")
     assert row["remark"] == ""
     assert other.read_text() == "another student's"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no paths from open folders there")
+def test_no_way_round_by_open_folders_and_descriptors(graded, tmp_path):
+    """What is done by a descriptor, or starts from an open folder, has no path that the guard could see."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "y").write_text("another student's")
+    before = (other / "y").stat()
+    tries = {
+        f"fd = os.open('{other}', os.O_RDONLY)": "open",
+        f"next(os.fwalk('{other}'))": "os.fwalk",
+        "fd = os.open('.', os.O_RDONLY)": "open",  # and from here by a link to anywhere
+        "os.remove('y', dir_fd=0)": "os.remove",
+        "os.rename('y', 'z', src_dir_fd=0)": "os.rename",
+        f"os.fchmod(os.open('{other}/y', os.O_RDONLY), 0)": "os.chmod",
+        f"os.utime(os.open('{other}/y', os.O_RDONLY), (1, 1))": "os.utime",
+        "import sqlite3; sqlite3.connect(':memory:')": "sqlite3.connect",  # which can attach any file
+        "import multiprocessing as m; m.get_context('spawn').Process(target=print).start()":
+            "multiprocessing.popen_spawn_posix"}
+    if hasattr(os, "setxattr"):
+        tries[f"os.setxattr('{other}/y', 'user.a', b'1')"] = "os.setxattr"
+    refused = [f"import os\ntry:\n    {code}\nexcept PermissionError as error:\n"
+               f"    assert str(error) == '{name} is not allowed while a notebook is graded', error\n"
+               "else:\n    raise AssertionError('it was let')" for code, name in tries.items()]
+    row = graded(*refused, "import os, shutil, tempfile\nos.makedirs('a/b')\nshutil.rmtree('a')\n"
+                 "with tempfile.TemporaryDirectory() as folder:\n    os.makedirs(f'{folder}/c/d')\n"
+                 "open('mine', 'w').close()\nos.chmod('mine', 0o600)\nos.utime('mine')")  # what is its own, it may
+    assert row["remark"] == ""
+    assert os.listdir(other) == ["y"]
+    assert ((other / "y").stat().st_mode, (other / "y").stat().st_mtime) == (before.st_mode, before.st_mtime)
 
 
 @pytest.mark.skipif(not grading_run.isolation(), reason="this system lets nobody unshare a network")
@@ -284,7 +316,16 @@ def test_what_cannot_be_interrupted_is_ended(graded, monkeypatch):
     assert "ran out of time" in row["remark"]
 
 
-def test_memory(graded):
+def test_a_limit_that_pytorch_does_not_fit_into_is_refused(tmp_path):
+    """Else right answers would be missing, and the student blamed."""
+    hand_in(tmp_path / "in" / "nb.ipynb", SETUP, RIGHT)
+    with pytest.raises(ValueError, match="--memory 300: a step of training with PyTorch does not fit into that"):
+        grading.grade(tmp_path / "in", tmp_path / "out.csv", memory=300)
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_memory(graded, monkeypatch):
+    monkeypatch.setattr(grading, "refuse_too_little", lambda memory: None)  # notebook 01 needs no PyTorch
     shared = "import mmap\nx = mmap.mmap(-1, 3 * 10**9)\nfor i in range(3000):\n    x.write(b'1' * 10**6)"
     row = graded(SETUP, "x = bytearray(3 * 10**9)", RIGHT, shared, WRONG, memory=300)
     assert row["remark"].startswith("held more than 300 MB in code cell 4")
@@ -312,6 +353,7 @@ def test_files_that_are_no_notebooks_get_their_rows(tmp_path):
     (folder / "text.ipynb").write_text("no notebook")
     (folder / "01_list.ipynb").write_text("[1, 2]")
     (folder / "cells.ipynb").write_text('{"cells": [{"cell_type": "code", "source": 3}]}')
+    (folder / "old.ipynb").write_text('{"nbformat": 3, "worksheets": [{"cells": []}]}')
     (folder / "deep.ipynb").write_text("[" * 10**6)
     (folder / "bytes.ipynb").write_bytes(b"\xff\xfe\x00")
     (folder / "empty.ipynb").touch()
@@ -332,7 +374,7 @@ def test_files_that_are_no_notebooks_get_their_rows(tmp_path):
     for name, words in (("text", "not a notebook"), ("01_list", "not a notebook"), ("cells", "not a notebook"),
                         ("deep", "not a notebook"), ("bytes", "not a notebook"), ("empty", "is empty"),
                         ("folder", "is not a file"), ("link", "is a link"), ("large", "100 MB"),
-                        ("long", "MB of code")):
+                        ("long", "MB of code"), ("old", "is of an old format: open it in Jupyter and save it")):
         assert words in remarks.pop(f"{name}.ipynb"), name
     assert set(remarks) <= {"=1+1.ipynb", "pipe.ipynb"}
     rows = table(tmp_path / "out.csv")

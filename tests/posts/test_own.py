@@ -92,6 +92,8 @@ def test_other_columns_and_empty_lines_are_passed_over(folder):
 
 def test_empty_cells_at_the_end_of_a_row_are_the_spreadsheets(folder):
     assert load_posts(csv_table(folder, "hi,a.png,2,,"))[0].text == "hi"
+    (folder / "posts.csv").write_text("text,image,label,,\nhi,a.png,2\n", encoding="utf8")
+    assert load_posts(folder / "posts.csv")[0].label == 2
 
 
 @pytest.mark.parametrize("text", ["So good, so fresh", "Good.\nVery good.", "one\u2028two", "a\x85b"])
@@ -224,7 +226,8 @@ def test_a_long_list_of_faults_is_cut(folder):
     ("a,b\nhi,1\n", "lacks the column image, label, text"),
     ("text/image/label\nhi/a.png/1\n", "separated by commas"),
     ("text,image,label,label\nhi,a.png,1,2\n", "label more than once"),
-    ("text,image,label\nhi\n", "row 2: label is .*: it is missing"),
+    ("text,image,label\nhi\n", "row 2 has 1 cell, and the header 3: is the file cut off there"),
+    ("text,image,label,more\nhi,a.png,1\n", "row 2 has 3 cells, and the header 4"),
     ("text,image,label\nhi,a.png,\n", "row 2: label is ''"),
     ("", "lacks the column"),
     ("text,image,label\n", "holds no posts"),

@@ -44,8 +44,8 @@ def test_the_page_lists_the_claims_of_the_tool():
         assert listed, number
         assert not [claim for claim in listed if not any(re.fullmatch(one, claim) for one in patterns)], number
         assert not [one for one in patterns if not any(re.fullmatch(one, claim) for claim in listed)], number
-    # Twenty seeds were run of the sentences of before; of those of the new encoders there was time for four.
-    assert all(int(seeds) >= 4 for *_, seeds, _ in rows)
+    # Twenty seeds were run of nearly all; of the largest and of the newest there was time for fewer.
+    assert all(int(seeds) >= 7 for *_, seeds, _ in rows)
 
 
 def test_every_claim_has_a_margin_for_every_seed():

@@ -85,8 +85,8 @@ def notebook_11(seed: int, n: Size, *, posts: int = 1400, share: float = 0.4, ba
         "practice more than halves what the vector alone leaves of the calibration error":
             fewer(idle)[1] - 2 * fewer(practised)[1],
         "and fewer sides are read better": fewer(practised)[0] - fewer(idle)[0],
-        "zeros that were practised are read as learned vectors are, to within 0.03":
-            0.03 - abs(fewer(practised)[0] - fewer(taught)[0]),
+        "zeros that were practised are read as learned vectors are, to within 0.04":
+            0.04 - abs(fewer(practised)[0] - fewer(taught)[0]),
         "all there: learned to miss is not worse by more than 0.04":
             accuracy(taught(test), test.labels) - accuracy(plain(test), test.labels) + 0.04,
         "asked in the habit, who learned it is right more often":

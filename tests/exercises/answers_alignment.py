@@ -330,6 +330,8 @@ WRONG = {
         (readers(control="together"), "far above chance"),
         (lambda *sets: readers_by_align(*sets, which=(1,)), "from their true labels"),
         (lambda *sets: readers_by_align(*sets, which=(0,)), "which epoch is luckiest"),
+        (lambda *sets: {**readers_by_align(*sets), "control": share_right(lambda x: torch.eye(3)[[0] * len(x)], *(
+            inputs_of(sets[2], BOTH), sets[2]["labels"]))}, "does not learn"),
         (readers(measured="train"), "other test labels are handed in"),
         (readers(choose="test"), "change with the test labels"),
         (readers(choose="last"), "whatever the validation labels say"),

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ..learning.alone import Alone
-from ..learning.extraction import Recipe, counted, numbered, readable
+from ..learning.extraction import Recipe, numbered, readable, tally_of
 from ..learning.runs import digest
 from ..model.model import MultimodalSentimentModel
 from ..model.modes import evaluating
@@ -42,7 +42,7 @@ class Answering:
                 for place, row in zip(batch.places, answers_to(self.model, self.alone_of, batch)):
                     answers[posts.numbers[place]] = row
                     counts.update(tally(row, self.model.classes))
-        counts.update({**counted(piece, posts, faults), "posts": 0})  # those are counted, one by one
+        counts.update({**tally_of(piece, posts, faults), "posts": 0})  # those are counted, one by one
         columns = numbered(piece, self.table.files[piece.file].name, faults)
         said = {name: pa.array([answers.get(number, {}).get(name) for number, _ in piece.rows], kind)
                 for name, kind in self.kinds.items()}

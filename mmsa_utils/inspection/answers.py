@@ -38,7 +38,7 @@ def label_order(case: Case) -> Finding:
     """Are the classes in the order of the labels? Every renaming of the model's classes is tried against the labels.
 
     The number: by how much the best renaming raises the accuracy; ill above `RENAMED`. Not asked where that is chance:
-    where the best is not a tenth better than the commonest label, or the gain is below three and a half standard errors
+    where the best is not a tenth better than the commonest label, or the gain is below four standard errors
     of the posts that it changes; nor of a new model, whose weights may separate posts by chance: what has learned is as
     sure as it is right, and at least half as far above an even guess. The mistake: a table of labels that was sorted
     otherwise when the model learned, {0, 2} against {0, 1}, a head loaded with other names.
@@ -61,7 +61,7 @@ def label_order(case: Case) -> Finding:
     saw = f"accuracy {best - number:.3g} would be {best:.3g} if the classes stood in the order {said.tolist()}"
     even = 1 / len(counts)
     unsure = probabilities.max(-1).values.mean().item() - even < (best - even) / 2
-    if number > RENAMED and (unsure or best <= commonest + 0.1 or gained <= 3.5 * max(changed, 1) ** 0.5):
+    if number > RENAMED and (unsure or best <= commonest + 0.1 or gained <= 4 * max(changed, 1) ** 0.5):
         return not_asked("label_order", did, f"{saw[0].upper()}{saw[1:]}; chance alone does that where posts are few "
                          "or nothing has been learned: give more posts.")
     return judged("label_order", did, saw, number, RENAMED, "The model counts its classes otherwise than the labels "

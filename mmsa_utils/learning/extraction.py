@@ -55,7 +55,7 @@ def numbered(piece: Piece, name: str, faults: Mapping[int, str]) -> dict[str, li
             "fault": [faults.get(number) for number, _ in piece.rows]}
 
 
-def counted(piece: Piece, posts: FilePosts, faults: Mapping[int, str]) -> dict[str, int]:
+def tally_of(piece: Piece, posts: FilePosts, faults: Mapping[int, str]) -> dict[str, int]:
     """The tally of a piece: its rows, of which so many are posts and so many faulty; how many posts lack which side;
     and whether its last row stands for more of the file that could not be read.
     """
@@ -105,7 +105,7 @@ class Extraction:
         for side, encoder in self.model.encoders.items():
             made |= _columns(side, len(cells), encoder.width, self.model.fusion.sequences, found[side])
         made["fault"] = pa.array(columns["fault"], pa.string())
-        return pa.table(made), counted(piece, posts, faults)
+        return pa.table(made), tally_of(piece, posts, faults)
 
 
 def readable(posts: Any, numbers: Sequence[int], prepare: Preparation, faults: dict[int, str]) -> Iterator[Prepared]:

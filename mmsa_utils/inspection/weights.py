@@ -29,6 +29,12 @@ def targets(case: Case, outputs: int, n: int) -> Tensor:
     return torch.arange(n) % max(2, outputs)
 
 
+def probe_targets(case: Case) -> Tensor:
+    """`targets` for the probe. Ask before a copy is made: of a model that cannot be copied there is one at a time."""
+    probe = case.probe
+    return targets(case, answer(case.copy(), probe).shape[-1], size_of(probe))
+
+
 def loss_on(model: nn.Module, batch: Batch, labels: Tensor) -> Tensor:
     """The loss of a batch, with its graph."""
     logits = logits_in(model(**own(batch))).float()
@@ -54,7 +60,7 @@ def gradients_of(case: Case) -> tuple[nn.Module, dict[str, Tensor]]:
     Where weights got none, posts that lack a side are tried too: what stands for a missing side learns from these.
     """
     probe = case.probe
-    labels = targets(case, answer(case.copy(), probe).shape[-1], size_of(probe))
+    labels = probe_targets(case)
     model = case.copy().train()
     loss_on(model, probe, labels).backward()
     found = {name: torch.zeros_like(p) if p.grad is None else p.grad.detach().clone()
@@ -85,7 +91,7 @@ def asleep(case: Case, names: Collection[str]) -> set[str]:
     weight, farther each time.
     """
     probe, generator = case.probe, case.generator()
-    labels = targets(case, answer(case.copy(), probe).shape[-1], size_of(probe))
+    labels = probe_targets(case)
     quiet, unmet, woken = set[str](), set[str](), set[str]()
     for attempt in range(_ATTEMPTS):
         model = case.copy().train()
@@ -112,11 +118,10 @@ def learns_elsewhere(case: Case) -> set[str]:
 
     So it is with heads for each side alone, and with the temperature of a contrastive loss.
     """
-    model, batch = case.copy().train(), own(case.probe)
-    taken = inspect.signature(model.forward).parameters
-    outputs = answer(case.copy(), batch).shape[-1]
-    if "labels" in taken and "labels" not in batch:
-        batch["labels"] = targets(case, outputs, size_of(batch)).to(next(iter(batch.values())).device)
+    batch = own(case.probe)
+    if "labels" in inspect.signature(case.model.forward).parameters and "labels" not in batch:
+        batch["labels"] = probe_targets(case).to(next(iter(batch.values())).device)
+    model = case.copy().train()
     try:
         given = model(**batch)
         values = given.values() if isinstance(given, Mapping) else given if isinstance(given, tuple) else ()
@@ -207,8 +212,8 @@ def _norm(gradients: Mapping[str, Tensor]) -> float:
 
 def _after_a_step(case: Case) -> dict[str, Tensor]:
     """The gradients after a step of AdamW along clipped ones."""
-    probe, model = case.probe, case.copy().train()
-    labels = targets(case, answer(case.copy(), probe).shape[-1], size_of(probe))
+    probe, labels = case.probe, probe_targets(case)
+    model = case.copy().train()
     learns = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learns, 1e-3)
     for last in (False, True):
@@ -228,7 +233,7 @@ def step(case: Case) -> Finding:
     """
     did = "made one training step and answered a batch after it"
     probe = case.probe
-    labels = targets(case, answer(case.copy(), probe).shape[-1], size_of(probe))
+    labels = probe_targets(case)
     model = case.copy().train()
     learns = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if not learns or single(case):

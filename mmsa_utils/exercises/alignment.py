@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from ..learning.metrics import calibration_error
 from .checks import exercise
 from .compare import Refused, alike, compare, expect_shares, numbers
+from .made_up import clusters, posts_of_two_opinions, sure_answers
 
 
 @exercise("6.1")
@@ -57,25 +57,16 @@ def softened(answer: Any, rng: np.random.Generator) -> str:
 @exercise("6.2")
 def calibration_gap(answer: Any, rng: np.random.Generator) -> str:
     """(probabilities (posts, 3), labels (posts,), number of bands) → expected calibration error."""
-    cases = [(*_answers(rng, 40), bands) for bands in (5, 10, 4, 8)]
-
-    def cut(place):  # other bands: a function of confidence and their number, which gives an answer's band
-        return lambda p, y, n: _gap(*_sure_and_right(p, y), n, place(_sure_and_right(p, y)[0], n))
-
-    def bands_of(probabilities, labels, bands):
-        sure, right = _sure_and_right(probabilities, labels)
-        index = (sure * bands).long().clamp(max=bands - 1)
-        return [(sure[index == band].mean(), right[index == band].mean(), (index == band).sum())
-                for band in index.unique()]
+    cases = [(*sure_answers(rng, 40), bands) for bands in (5, 10, 4, 8)]
 
     def signed(*case):
-        return sum(n * (right - sure) for sure, right, n in bands_of(*case)) / len(case[1])
+        return sum(n * (right - sure) for sure, right, n in _bands_of(*case)) / len(case[1])
 
     compare(answer, calibration_error, cases, {
         "Every band weighs the same, however few answers lie in it. A band counts by its share of the answers.":
-            lambda *case: torch.stack([(sure - right).abs() for sure, right, _ in bands_of(*case)]).mean(),
+            lambda *case: torch.stack([(sure - right).abs() for sure, right, _ in _bands_of(*case)]).mean(),
         "Every band weighs the same, and empty ones count too. A band counts by its share of the answers.":
-            lambda *case: sum((sure - right).abs() for sure, right, _ in bands_of(*case)) / case[2],
+            lambda *case: sum((sure - right).abs() for sure, right, _ in _bands_of(*case)) / case[2],
         "Gaps of opposite sign cancel: too sure in one band and not sure enough in another must add up.":
             lambda *case: abs(signed(*case)),
         "The gaps keep their sign, accuracy less confidence, and bands with opposite ones make up for each other.":
@@ -83,28 +74,35 @@ def calibration_gap(answer: Any, rng: np.random.Generator) -> str:
         "The gaps keep their sign, confidence less accuracy, and bands with opposite ones make up for each other.":
             lambda *case: -signed(*case),
         "This is the widest gap of any band. The task asks for the mean one.":
-            lambda *case: max((sure - right).abs() for sure, right, _ in bands_of(*case)),
+            lambda *case: max((sure - right).abs() for sure, right, _ in _bands_of(*case)),
+        "You divide by the number of answers, and by that of the bands once more.":
+            lambda *case: calibration_error(*case) / case[2],
+        "The last band is left out, and the surest answers lie in it. Where does your range end?":
+            _only(lambda sure, n: sure < (n - 1) / n),
+        "The gaps are squared and the root is taken of their mean, so that wide ones count more. The task asks for the "
+        "mean of their sizes.": lambda *case: (sum(n * (sure - right) ** 2 for sure, right, n in _bands_of(*case))
+                                               / len(case[1])) ** 0.5,
         "The gaps are squared. The task asks for their size.":
-            lambda *case: sum(n * (sure - right) ** 2 for sure, right, n in bands_of(*case)) / len(case[1]),
+            lambda *case: sum(n * (sure - right) ** 2 for sure, right, n in _bands_of(*case)) / len(case[1]),
         "These are bands with the same number of answers. The task asks for bands of the same width.":
-            cut(lambda confidence, n: confidence.argsort().argsort() * n // len(confidence)),
+            _cut(lambda confidence, n: confidence.argsort().argsort() * n // len(confidence)),
         "The number of a band is rounded to the nearest, so that each band begins half a width too early. Round down.":
-            cut(lambda confidence, n: (confidence * n).round().clamp(max=n - 1)),
+            _cut(lambda confidence, n: (confidence * n).round().clamp(max=n - 1)),
         "The bands begin at one third, below which no confidence lies. The task cuts all from 0 to 1.":
-            cut(lambda confidence, n: (confidence - 1 / 3) * 1.5 * n),
-        "There is one band too few. How many edges do two bands have?": cut(lambda confidence, n: confidence * (n - 1)),
-        "There are 15 bands, whatever `bands` says.": cut(lambda confidence, n: confidence * 15),
+            _cut(lambda confidence, n: (confidence - 1 / 3) * 1.5 * n),
+        "There is one band too few. How many edges do two bands have?": _cut(lambda sure, n: sure * (n - 1)),
+        "There are 15 bands, whatever `bands` says.": _cut(lambda confidence, n: confidence * 15),
         "Confidence is taken as the middle of its band. The task asks for the mean of what lies in it.": lambda p, y, n:
             _gap(((_sure_and_right(p, y)[0] * n).floor() + 0.5) / n, _sure_and_right(p, y)[1], n),
         "All three probabilities of a post are counted. Its confidence is the largest one alone.": lambda p, y, n:
             sum(_gap(row, (y == label).double(), n) for label, row in enumerate(p.double().T)) / 3,
         "Each answer has a gap of its own, without bands. But a single answer is right or wrong, nothing between.":
-            cut(lambda confidence, n: torch.arange(len(confidence))),
+            _cut(lambda confidence, n: torch.arange(len(confidence))),
         "The confidence is the probability of the answer given, the largest of the row; this takes the true label's, "
         "which the head does not know.": lambda p, y, n:
             _gap(p.double().gather(1, y[:, None])[:, 0], _sure_and_right(p, y)[1], n),
         "The gaps are weighted by counts. Divide by the number of answers.":
-            lambda *case: sum(n * (sure - right).abs() for sure, right, n in bands_of(*case)),
+            lambda *case: sum(n * (sure - right).abs() for sure, right, n in _bands_of(*case)),
     })
     certain, labels = torch.tensor([[1.0, 0, 0], [0, 1.0, 0], [0.2, 0.2, 0.6]]), torch.tensor([0, 2, 2])
     if not alike(answer(certain, labels, 5), calibration_error(certain, labels, 5)):
@@ -172,7 +170,7 @@ def seed_interval(answer: Any, rng: np.random.Generator, level: int = 95) -> str
 def four_readers(answer: Any, rng: np.random.Generator) -> str:
     """(train, validation, test), each {"text", "image", "labels"} → test accuracy of text, image, both and control."""
     stronger, weaker = rng.permutation(["text", "image"]).tolist()
-    make = _tables(rng, stronger)
+    make = posts_of_two_opinions(rng, stronger)
     train, validation, test = make(150), make(90), make(301)
 
     names = ("text", "image", "both", "control")
@@ -223,7 +221,7 @@ def four_readers(answer: Any, rng: np.random.Generator) -> str:
 
 def _refuse_half_shuffled(control: Callable[..., float], rng: np.random.Generator) -> None:
     """Refuse a control that learns from true labels, or whose epoch true ones choose: one shuffle is not enough."""
-    make = _clusters(rng)
+    make = clusters(rng)
     exam, reached = make(np.arange(301) % 3), []
     for most in (0, 1, 2, 0):  # validation labels of which nearly all are alike: shuffling hardly changes them
         learn, choose = make(rng.permutation(np.arange(300) % 3)), make(np.array([0, 1, 2] + [most] * 21))
@@ -254,20 +252,29 @@ def _refuse_half_shuffled(control: Callable[..., float], rng: np.random.Generato
                   "it which epoch is luckiest. Shuffle the labels of the validation posts as well.")
 
 
-def _clusters(rng: np.random.Generator) -> Callable[[np.ndarray], dict[str, torch.Tensor]]:
-    """A function of labels (n,) → features and labels of n posts, the three classes far apart around zero."""
-    centres = rng.normal(0, 0.6, (2, 3, 16))
-    centres -= centres.mean(1, keepdims=True)
-
-    def make(labels: np.ndarray) -> dict[str, torch.Tensor]:
-        sides = (torch.from_numpy(at[labels] + rng.normal(size=(len(labels), 16))).float() for at in centres)
-        return dict(zip(("text", "image"), sides)) | {"labels": torch.from_numpy(labels)}
-
-    return make
-
-
 def _sure_and_right(probabilities: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return probabilities.double().amax(-1), (probabilities.argmax(-1) == labels).double()
+
+
+def _bands_of(probabilities: torch.Tensor, labels: torch.Tensor, bands: int) -> list[tuple]:
+    """Mean confidence, accuracy and number of answers of each band that has some."""
+    sure, right = _sure_and_right(probabilities, labels)
+    index = (sure * bands).long().clamp(max=bands - 1)
+    return [(sure[index == band].mean(), right[index == band].mean(), (index == band).sum()) for band in index.unique()]
+
+
+def _cut(place: Callable) -> Callable:
+    """The calibration error by other bands: `place(confidence, bands)` gives an answer's band."""
+    return lambda p, y, n: _gap(*_sure_and_right(p, y), n, place(_sure_and_right(p, y)[0], n))
+
+
+def _only(inside: Callable) -> Callable:
+    """The calibration error in which only answers with `inside(confidence, bands)` add to the gap."""
+    def mistake(p, y, n):
+        sure, right = _sure_and_right(p, y)
+        kept = inside(sure, n)
+        return _gap(sure[kept], right[kept], n) * kept.double().mean()
+    return mistake
 
 
 def _gap(sure: torch.Tensor, right: torch.Tensor, bands: int, index: torch.Tensor | None = None) -> Any:
@@ -275,26 +282,3 @@ def _gap(sure: torch.Tensor, right: torch.Tensor, bands: int, index: torch.Tenso
     index = (sure * bands).long().clamp(max=bands - 1) if index is None else index.long()
     return sum((index == band).sum() * (sure[index == band].mean() - right[index == band].mean()).abs()
                for band in index.unique()) / len(index)
-
-
-def _answers(rng: np.random.Generator, posts: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Probabilities (posts, 3), too sure of themselves, and labels (posts,)."""
-    logits = torch.from_numpy(rng.normal(0, 1, (posts, 3)))
-    draws = torch.from_numpy(rng.gumbel(size=(posts, 3)))
-    return F.softmax(2 * logits, -1).float(), (logits + draws).argmax(-1)
-
-
-def _tables(rng: np.random.Generator, stronger: str):
-    """A function n → features and labels of n posts whose mood is a sum of two opinions, one side's weighing more."""
-    width = 16
-    codes = {side: (rng.normal(0, 1, width), rng.normal(0, 2, width)) for side in ("text", "image")}
-
-    def make(n: int) -> dict[str, torch.Tensor]:
-        opinions = {side: rng.normal(size=n) for side in codes}
-        mood = sum((1.0 if side == stronger else 0.65) * opinions[side] for side in codes)
-        labels = np.digitize(mood, np.array([-0.43, 0.43]) * np.hypot(1.0, 0.65))  # about as many of each class
-        table = {side: torch.from_numpy(np.outer(opinions[side], along) + at + rng.normal(0, 0.8, (n, width))).float()
-                 for side, (along, at) in codes.items()}
-        return {**table, "labels": torch.from_numpy(labels)}
-
-    return make

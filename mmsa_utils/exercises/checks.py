@@ -122,8 +122,9 @@ def exercise(number: str) -> Callable[[Callable], Callable[[Any], Verdict]]:
                 return Verdict(number, "not yet", "fill in the dots above and run this cell again. The hint below "
                                                   "helps.")
             except Exception as error:  # an answer of a kind that the judge did not think of
-                verdict = Verdict(number, "wrong", f"This answer is not of the kind that the task asks for: "
-                                                   f"{kind_of(answer)} ({type(error).__name__}: {error}).")
+                what = "What your function gives back" if callable(answer) else f"This answer, {kind_of(answer)},"
+                verdict = Verdict(number, "wrong", f"{what} is not of the kind that the task asks for "
+                                                   f"({type(error).__name__}: {error}).")
             progress.record(number, verdict.status)
             return verdict
 

@@ -63,8 +63,6 @@ def warning_scores(answer: Any, rng: np.random.Generator, warns: str = "opposed"
             (warned & true).sum() / true.sum(), (warned & ~true).sum() / warned.sum())),
         "These are counts. Each is a share, between 0 and 1.":
             scores(share=lambda warned, true: ((warned & true).sum(), (warned & true).sum())),
-        "These are per cent: a share lies between 0 and 1.":
-            lambda *case: tuple(100 * value for value in scores()(*case)),
     }, parts=True)
     return "Both figures at once: one alone is bought cheaply, by warning always or hardly ever."
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from itertools import combinations
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,9 @@ from torch.nn import functional as F
 from ..fusion.concat import join
 from ..model.head import mlp_head
 from .checks import exercise
-from .compare import Refused, after, alike, compare, expect_kind, expect_shares, numbers
+from .compare import Refused, after, alike, compare, expect_kind, expect_shares, numbers, told_by
+from .made_up import posts_of_two_sides
+from .sums import MISTAKEN, sum_can_have
 
 
 @exercise("4.1")
@@ -28,27 +29,42 @@ def head_parameters(answer: Any, rng: np.random.Generator, m: int = 1) -> str:
             two = sum(p.numel() for p in mlp_head(text + image, outputs, hidden).parameters())
         return two + (m - 1) * (hidden * hidden + hidden)
 
+    def layers(*widths, weights=True, biases=True):
+        return sum(a * b * weights + b * biases for a, b in pairwise(widths))
+
+    def middle(h, more=0):  # the widths between the first layer and the last
+        return [h] * (m + 1 + more)
+
     compare(answer, counted, cases, {
-        "The biases are missing: one for each output of a layer.": lambda t, i, h, o: (t + i) * h + m * h * h + h * o,
+        "The biases are missing: one for each output of a layer.":
+            lambda t, i, h, o: layers(t + i, *middle(h), o, biases=False),
         f"One layer is missing: the head has {m + 2} linear layers, and one in the middle leads from hidden units to "
-        "hidden units.": lambda t, i, h, o: (t + i) * h + h + (m - 1) * (h * h + h) + h * o + o,
+        "hidden units.": lambda t, i, h, o: layers(t + i, *middle(h, -1), o),
+        f"One layer too many: the head has {m + 2} linear layers, the last included.":
+            lambda t, i, h, o: layers(t + i, *middle(h, 1), o),
+        "The last layer is missing: one more leads from the hidden units to the logits.":
+            lambda t, i, h, o: layers(t + i, *middle(h)),
         "The two widths are multiplied. Concatenation writes one vector after the other: how long is the result?":
-            lambda t, i, h, o: t * i * h + h + m * (h * h + h) + h * o + o,
+            lambda t, i, h, o: layers(t * i, *middle(h), o),
         "A bias belongs to each output of a layer, not to each of its inputs.":
-            lambda t, i, h, o: (t + i) * (h + 1) + m * h * (h + 1) + h * (o + 1),
+            lambda t, i, h, o: layers(t + i, *middle(h), o, biases=False) + layers(o, *middle(h), t + i, weights=False),
         "The middle layer leads from every hidden unit to every hidden unit: that is more weights than units.":
-            lambda t, i, h, o: (t + i) * h + h + m * 2 * h + h * o + o,
-        "Only one of the two sides goes into your head.": lambda t, i, h, o: t * h + h + m * (h * h + h) + h * o + o,
+            lambda t, i, h, o: layers(t + i, h) + m * 2 * h + layers(h, o),
+        "Only one of the two sides goes into your head.": lambda t, i, h, o: layers(t, *middle(h), o),
         "You count one bias for a whole layer. Each output of a layer has its own.":
-            lambda t, i, h, o: (t + i) * h + 1 + m * (h * h + 1) + h * o + 1,
+            lambda t, i, h, o: layers(t + i, *middle(h), o, biases=False) + m + 2,
         "The biases of the last layer are missing: one for each logit.":
-            lambda t, i, h, o: (t + i) * h + h + m * (h * h + h) + h * o,
+            lambda t, i, h, o: layers(t + i, *middle(h), o) - o,
+        "The biases of one hidden layer are missing: each of its units has one.":
+            lambda t, i, h, o: layers(t + i, *middle(h), o) - h,
         "The joined vector enters the first layer alone. What the second is given are the hidden units.":
-            lambda t, i, h, o: (m + 1) * ((t + i) * h + h) + h * o + o,
+            lambda t, i, h, o: (m + 1) * layers(t + i, h) + layers(h, o),
         "Each side gets a layer of its own in your count. They are joined first, and enter one layer together.":
-            lambda t, i, h, o: t * h + h + i * h + h + m * (h * h + h) + h * o + o,
+            lambda t, i, h, o: layers(t + i, *middle(h), o) + h,
+        "You count the numbers of `Scale` as well. They are measured on the training posts, not learned.":
+            lambda t, i, h, o: layers(t + i, *middle(h), o) + 2 * (t + i),
         "Your head has 256 hidden units, as in section 4. Here their number is given.":
-            lambda t, i, h, o: (t + i) * 256 + 256 + m * (256 * 256 + 256) + 256 * o + o,
+            lambda t, i, h, o: layers(t + i, *middle(256), o),
     })
     return "Your count agrees with PyTorch's: you know what a head costs before you build it."
 
@@ -108,6 +124,11 @@ def _refuse_wrong_joins(answer: Any, cases: list[tuple]) -> None:
             lambda t, i, *_: torch.cat([t - t.mean(-1, keepdim=True), i - i.mean(-1, keepdim=True)], -1),
         "The spread is made 1, but the mean is not yet taken off.":
             lambda t, i, *_: torch.cat([s / s.std(-1, unbiased=False, keepdim=True) for s in (t, i)], -1),
+        "Each side is brought to the length 1. The task asks for a mean of 0 and a spread of 1, as in section 3.":
+            lambda t, i, *_: torch.cat([F.normalize(t), F.normalize(i)], -1),
+        "Each side is stretched between its smallest and its largest number. The task takes mean and spread.":
+            lambda t, i, *_: torch.cat([(s - s.amin(-1, True)) / (s.amax(-1, True) - s.amin(-1, True))
+                                        for s in (t, i)], -1),
         "Divided by the variance. The spread is its square root.":
             lambda t, i, *_: torch.cat([norm(s) / s.std(-1, unbiased=False, keepdim=True) for s in (t, i)], -1),
         "Dropout is left on: when training is False, the head should be given everything, the same on every call.":
@@ -133,6 +154,14 @@ def _refuse_wrong_dropout(answer: Any, cases: list[tuple]) -> None:
             lambda t, i, draws, share, _: _dropped(join(t, i), draws >= share, 1 / (1 - share)),
         "Here the share is what stays. In this task, as in PyTorch, it is what falls silent.":
             lambda t, i, draws, share, _: _dropped(join(t, i), draws >= share, 1 / share),
+        "The wrong ones are silenced, and the others not scaled up: those whose draw is below the share fall silent.":
+            lambda t, i, draws, share, _: _dropped(join(t, i), draws >= share, 1),
+        "The survivors are scaled by how many happen to survive. What counts is the share that is handed in.":
+            lambda t, i, draws, share, _: _dropped(join(t, i), draws < share, 1 / (draws >= share).float().mean()),
+        "The right numbers fall silent, but what the others are multiplied by does not make up for the silenced ones.":
+            told_by(answer, lambda given, t, i, draws, share, _: np.array_equal(given == 0, draws.numpy() < share)),
+        "Other numbers fall silent than those whose draw lies below the share.":
+            told_by(answer, lambda given, *_: (given == 0).any()),
         "The numbers are silenced before they are normalised, which shifts them all. Normalise, join, then silence.":
             lambda t, i, draws, share, _: join(_dropout(t, draws[:, :t.shape[1]], share),
                                                _dropout(i, draws[:, t.shape[1]:], share)),
@@ -157,8 +186,20 @@ def steady_softmax(answer: Any, rng: np.random.Generator, unit: float = 1.0) -> 
         "These are the logarithms of the shares.": lambda z: torch.log_softmax(z, -1),
         "Different numbers are taken off a row: that changes the shares. Take the same number off a whole row.":
             lambda z: torch.softmax(z - z.amax(0), -1),
+        "Each logit's sigmoid is divided by the sum of a row's. The shares are made of powers of e.":
+            lambda z: z.sigmoid() / z.sigmoid().sum(-1, keepdim=True),
+        "The powers are divided by the largest of their row. By what do they have to be divided to sum to 1?":
+            lambda z: torch.exp(z - z.amax(-1, keepdim=True)),
+        "The largest logit of a row gets the smallest share: a sign is turned round.":
+            lambda z: torch.softmax(-z, -1),
         "All goes to the largest: that is the answer, not the shares.":
             lambda z: F.one_hot(z.argmax(-1), z.shape[-1]).float(),
+        "The rows do not sum to 1. By what are the powers of a post divided?":
+            told_by(lambda z: answer(z * unit), lambda given, z: not np.allclose(given.sum(-1), 1, atol=1e-3)),
+        "The rows sum to 1 and the largest logit has the largest share, but differences between logits count for too "
+        "much or too little. Of which number are the powers, and what is done to a logit before?":
+            told_by(lambda z: answer(z * unit), lambda given, z: given.shape == z.shape and np.array_equal(
+                given.argsort(-1), z.numpy().argsort(-1))),
     })
     row = torch.from_numpy(rng.normal(0, 1, (1, 3))).float()
     stages = {
@@ -188,21 +229,6 @@ def steady_softmax(answer: Any, rng: np.random.Generator, unit: float = 1.0) -> 
     return "Rows sum to 1, each post by itself, and no logit is too large."
 
 
-def _sum_can(table: np.ndarray) -> bool:
-    """Whether of any two rows, one has all the ones of the other."""
-    return not any((a > b).any() and (a < b).any() for a in table for b in table)
-
-
-def _nowhere(found: Callable[..., bool], neighbours: bool = False) -> Callable[[np.ndarray], bool]:
-    """A function of a table: whether `found(upper left, upper right, lower left, lower right)` holds nowhere in it."""
-    def looked(table):
-        rows, columns = table.shape
-        return not any(found(table[i, k], table[i, m], table[j, k], table[j, m])
-                       for i, j in combinations(range(rows), 2) for k, m in combinations(range(columns), 2)
-                       if not neighbours or j - i == m - k == 1)
-    return looked
-
-
 @exercise("4.4")
 def sum_can(answer: Any, rng: np.random.Generator) -> str:
     """table (texts, pictures) of 0 and 1 → whether some sum of two opinions is above zero exactly where it says 1."""
@@ -214,55 +240,26 @@ def sum_can(answer: Any, rng: np.random.Generator) -> str:
         sums = rng.normal(size=(rows, 1)) + rng.normal(size=columns)
         tables += [(sums > 0).astype(int), (rng.uniform(size=(rows, columns)) < 0.5).astype(int)]
     given = [answer(table) for table in tables]
-    wrong = [(table, a) for table, a in zip(tables, given) if not alike(a, _sum_can(table))]
+    wrong = [(table, a) for table, a in zip(tables, given) if not alike(a, sum_can_have(table))]
     if not wrong:
         return "You can tell from its table alone whether a task needs a head in which the two sides meet."
 
-    def diagonal(a, b, c, d):
-        return a == d != b == c
-
-    mistakes = {
-        "The wrong way round: True stands for tables that a sum can have.": lambda t: not _sum_can(t),
-        "You ask whether the zeros and ones are themselves sums. They need not be: a sum has to lie above zero where "
-        "there is a 1, how far is free.": _nowhere(lambda a, b, c, d: a + d != b + c),
-        "You look for ones from upper left to lower right. The other diagonal is as impossible.":
-            _nowhere(lambda *cells: cells == (1, 0, 0, 1)),
-        "You look for ones from lower left to upper right. The other diagonal, that of section 7, is as impossible.":
-            _nowhere(lambda *cells: cells == (0, 1, 1, 0)),
-        "You look at neighbouring rows and columns. The four cells may lie far apart.": _nowhere(diagonal, True),
-        "You look at the first two rows and columns alone.": lambda t: not diagonal(*t[:2, :2].flat),
-        "You look for partners of the first row and the first column alone. The four cells may lie anywhere.":
-            lambda t: not any(diagonal(t[0, 0], t[0, j], t[i, 0], t[i, j]) for i, j in np.ndindex(*t.shape)),
-    }
-    for message, mistake in mistakes.items():
+    for message, mistake in MISTAKEN.items():
         if all(alike(a, mistake(table)) for a, table in zip(given, tables)):
             raise Refused(message)
     table, said = min(wrong, key=lambda pair: pair[0].size)
     expect_kind(said, True)
-    truth = "there are opinions whose sum gives it" if _sum_can(table) else "no sum of two opinions gives it"
+    truth = "there are opinions whose sum gives it" if sum_can_have(table) else "no sum of two opinions gives it"
     raise Refused(f"For the table {table.tolist()} you say {said}, but {truth}.")
-
-
-def made_up_posts(rng: np.random.Generator, rule: str, width: int, count: int = 800) -> tuple:
-    """text (count, width), picture (count, width), label (count,): one number of each side decides.
-
-    `rule`: positive where they have the same sign ("meet"), or a sum above zero ("add"), or by chance ("coin").
-    """
-    text, picture = rng.normal(size=(2, count, width))
-    a, b = text[:, 0], picture[:, -1]
-    if rule == "meet":
-        a[:], b[:] = np.sign(a), np.sign(b)  # as in section 7
-    label = {"meet": a * b, "add": a + b, "coin": rng.normal(size=count)}[rule] > 0
-    return text, picture, label.astype(int)
 
 
 @exercise("4.5")
 def meet_or_add(answer: Any, rng: np.random.Generator) -> str:
     """(text (n, t), picture (n, i), label (n,)) → accuracies {"sum", "products", "control"} on other posts."""
     keys = ("sum", "products", "control")
-    add = expect_shares(answer(*made_up_posts(rng, "add", 5)), keys)
-    meet = expect_shares(answer(*made_up_posts(rng, "meet", 5)), keys)
-    coins = [expect_shares(answer(*made_up_posts(rng, "coin", 12, 160)), keys) for _ in range(24)]
+    add = expect_shares(answer(*posts_of_two_sides(rng, "add", 5)), keys)
+    meet = expect_shares(answer(*posts_of_two_sides(rng, "meet", 5)), keys)
+    coins = [expect_shares(answer(*posts_of_two_sides(rng, "coin", 12, 160)), keys) for _ in range(24)]
     for key in keys:
         if (share := sum(world[key] for world in coins) / len(coins)) > 0.57:
             raise Refused(f'We handed your experiment posts whose labels are thrown by a coin, and "{key}" came out as '
@@ -289,7 +286,7 @@ def meet_or_add(answer: Any, rng: np.random.Generator) -> str:
                       'nothing, as zeros and copies do. It should have as many as "products", and numbers like theirs, '
                       "or it does not tell whether more inputs alone would have helped.")
     # With few posts, new numbers cost accuracy where they say nothing. Copies of what the head has cost none.
-    few = [expect_shares(answer(*made_up_posts(rng, "add", 8, 160)), keys) for _ in range(12)]
+    few = [expect_shares(answer(*posts_of_two_sides(rng, "add", 8, 160)), keys) for _ in range(12)]
     total, dear, control = (sum(world[key] for world in few) for key in keys)
     paid = (total - control) / (total - dear) if total - dear > 0.6 else 1  # of what "products" pays
     if paid < 0.4:

@@ -281,7 +281,6 @@ def hit_rate(answer: Any, rng: np.random.Generator, side: int = 8) -> str:
         "You look for the largest weight of all posts together. Along which axis lie the patches of one?":
             struck(pick=lambda gaze: np.full(len(gaze), gaze.argmax())),
         "This is a count, and no share.": struck(told=np.sum),
-        "This is per cent. A share lies between 0 and 1.": struck(told=lambda hit: 100 * hit.mean()),
         "You say of each post whether it is a hit. Asked for is one number.": struck(told=lambda hit: hit),
     })
     return "You can say of a gaze where it rests, and whether it is the dish that the text names."

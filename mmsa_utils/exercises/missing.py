@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from .checks import exercise
-from .compare import Refused, alike, compare, expect_keys, expect_kind, kind_of, numbers
+from .compare import Refused, alike, compare, describe, expect_keys, expect_kind, kind_of, numbers
+from .made_up import absences, lacking_posts, side_answers
 
 SIDES = ("text", "image", "voice")
 
@@ -39,7 +40,7 @@ def those_there(answer: Any, rng: np.random.Generator) -> str:
         mixed = (answers.double().log().nan_to_num() * (share / share.sum(1, keepdim=True))[..., None]).sum(1).exp()
         return mixed / mixed.sum(1, keepdim=True)
 
-    cases = [_answers(rng, batch, sides, classes) for batch, sides, classes in ((6, 3, 3), (5, 4, 2), (7, 3, 4))]
+    cases = [side_answers(rng, batch, sides, classes) for batch, sides, classes in ((6, 3, 3), (5, 4, 2), (7, 3, 4))]
     _refuse_spread(answer, cases)
     compare(answer, heard(), cases, {
         "Each side counts as much as the others: the trust in them is passed over.":
@@ -63,7 +64,7 @@ def those_there(answer: Any, rng: np.random.Generator) -> str:
             heard(counts=lambda there, trust: torch.softmax(trust.double(), 0) * there),
         "This is a product of the probabilities. Asked for is their mean, weighted by trust.": product,
     })
-    answers, trust = _answers(rng, 4, 3, 4)
+    answers, trust = side_answers(rng, 4, 3, 4)
     answers[1] = torch.nan
     wanted = heard()(answers, trust)
     wanted[1] = 1 / 4  # three sides, four classes
@@ -78,17 +79,6 @@ def those_there(answer: Any, rng: np.random.Generator) -> str:
         raise Refused(f"Right while somebody is there. For a post without any side, yours gives {said}: what is known "
                       "of its mood?", 1 / 2)
     return "Who is there shares the whole say, and nobody speaks for who is missing."
-
-
-def _answers(rng: np.random.Generator, batch: int, sides: int, classes: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Probabilities of each side, NaN where it is missing: a post has them all, and each has one at least."""
-    said = rng.dirichlet(np.full(classes, 0.7), (batch, sides))
-    gone = rng.random((batch, sides)) < 0.5
-    gone[0], gone[1, 0] = False, True
-    gone[np.arange(batch), rng.integers(sides, size=batch)] = False
-    said[gone] = np.nan
-    trust = rng.permutation(sides) + rng.uniform(0.3, 0.8, sides)
-    return torch.from_numpy(said).float(), torch.from_numpy(trust).float()
 
 
 def _refuse_spread(answer: Callable, cases: list[tuple]) -> None:
@@ -137,6 +127,12 @@ def pattern_shares(answer: Any, rng: np.random.Generator) -> str:
             shares(saved=lambda k, n, share, nobody, first: nobody if k == 1 else 0),
         "A post that would lose everything keeps everything. It keeps one side.":
             shares(saved=lambda k, n, share, nobody, first: nobody if k == n else 0),
+        "Every choice gets a part of the posts that would lose everything, so they sum to more than 1. Such a post "
+        "keeps one side: which choices gain?": shares(saved=lambda k, n, share, nobody, first: nobody / n),
+        "The posts that would lose everything are always shared out among three. How many sides are there?":
+            shares(saved=lambda k, n, share, nobody, first: nobody / 3 if k == 1 else 0),
+        "Single sides get too much or too little: how often would all sides be lost at once?":
+            shares(saved=lambda k, n, share, nobody, first: share / n if k == 1 else 0),
         "The posts that would lose everything are spread over all choices. They keep one side, so single ones alone "
         "gain.": shares(saved=lambda k, n, share, nobody, first: nobody / (2 ** n - 1)),
         "Kept and left out are exchanged: `share` is how often a side is left out.":
@@ -173,7 +169,7 @@ def absent_token(answer: Any, rng: np.random.Generator) -> str:
             return np.where(mask[..., None], tokens, 0), mask
         return reading
 
-    cases = [_lacking(rng, batch, t, width) for batch, t, width in ((6, 4, 3), (5, 3, 2), (7, 5, 4))]
+    cases = [lacking_posts(rng, batch, t, width) for batch, t, width in ((6, 4, 3), (5, 3, 2), (7, 5, 4))]
     for case in cases:
         tokens, mask = _pair(answer(*case), case[0])
         extra = mask & ~put()(*case)[1].numpy()
@@ -219,26 +215,14 @@ def _pair(given: Any, tokens: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     return found[0], found[1] != 0
 
 
-def _lacking(rng: np.random.Generator, batch: int, t: int, width: int) -> tuple:
-    """Tokens and a mask: one post is whole, two have nothing, the others padding, one in front; garbage elsewhere."""
-    tokens = rng.normal(0, 2, (batch, t, width))
-    mask = np.arange(t) < np.concatenate([[t, 0, 0], rng.integers(1, t, batch - 3)])[:, None]
-    mask[3] = mask[3, ::-1]
-    places = rng.permutation(batch)
-    tokens, mask = tokens[places], mask[places]
-    empty = np.flatnonzero(~mask.any(1))
-    tokens[empty[0]] = np.nan
-    return (torch.from_numpy(tokens).float(), torch.from_numpy(mask),
-            torch.from_numpy(rng.normal(0, 1, width) + 3).float())
+def _expected(counts: np.ndarray) -> np.ndarray:
+    return counts.sum(1, keepdims=True) * counts.sum(0) / counts.sum()
 
 
 @exercise("11.4")
 def mood_of_absence(answer: Any, rng: np.random.Generator, limit: float = 5.991) -> str:
     """(counts (3, 2), for each mood the posts with a picture and without) → (statistic, whether it passes limit)."""
-    def expected(counts):
-        return counts.sum(1, keepdims=True) * counts.sum(0) / counts.sum()
-
-    def tested(even: Callable = expected, far: Callable = lambda seen, even: ((seen - even) ** 2 / even).sum(),
+    def tested(even: Callable = _expected, far: Callable = lambda seen, even: ((seen - even) ** 2 / even).sum(),
                says: Callable = lambda found, counts: found > limit) -> Callable:
         """A function that makes one mistake: in what was expected, in how far off it is, or in what follows."""
         def function(counts):
@@ -247,17 +231,10 @@ def mood_of_absence(answer: Any, rng: np.random.Generator, limit: float = 5.991)
             return found, bool(says(found, counts))
         return function
 
-    def spread(_, counts):
-        missing = counts[:, 1] / counts.sum(1)
-        return missing.max() - missing.min() > 0.1
-
-    cases = [(_counts(rng, n, gap),) for n, gap in ((400, 0), (900, 0.1), (5000, 0.04), (60, 0.15), (500, 0.3))]
+    cases = [(absences(rng, n, gap),) for n, gap in ((400, 0), (900, 0.1), (5000, 0.04), (60, 0.15), (500, 0.3))]
     # Between the limits of two moods and of three; between those of one table in twenty and of one in a hundred.
     cases += [(rng.permutation(rows),) for rows in ([[60, 40], [70, 30], [74, 26]], [[55, 45], [70, 30], [72, 28]])]
-    for case in cases:
-        given = answer(*case)
-        if not isinstance(given, (tuple, list)) or len(given) != 2:
-            raise Refused(f"Expected two things, the statistic and True or False; got {kind_of(given)}.")
+    _refuse_other_kinds(answer, cases)
     compare(answer, tested(), cases, {
         "You expect the same number in each of the six places. Pictures may be rarer than posts without one, and one "
         "mood rarer than another: that alone says nothing.": tested(lambda seen: np.full(seen.shape, seen.mean())),
@@ -271,6 +248,14 @@ def mood_of_absence(answer: Any, rng: np.random.Generator, limit: float = 5.991)
             tested(far=lambda seen, even: ((seen - even) ** 2 / seen).sum()),
         "The squares are not divided by anything: ten posts too many are much among twenty and nothing among ten "
         "thousand.": tested(far=lambda seen, even: ((seen - even) ** 2).sum()),
+        "From each distance a half is taken first: Yates's correction, which is for tables of two by two.":
+            tested(far=lambda seen, even: ((np.abs(seen - even) - 0.5) ** 2 / even).sum()),
+        "This is the other statistic of such tables, made of logarithms (G). The task asks for Pearson's.":
+            tested(far=lambda seen, even: 2 * (seen * np.log(seen / even)).sum()),
+        "The squares are divided by the root of what was expected. Divide by the expected itself.":
+            tested(far=lambda seen, even: ((seen - even) ** 2 / np.sqrt(even)).sum()),
+        "The root of the sum is taken. The limit is for the sum.":
+            tested(far=lambda seen, even: np.sqrt(((seen - even) ** 2 / even).sum())),
         "The distances are not squared.": tested(far=lambda seen, even: (np.abs(seen - even) / even).sum()),
         "Only the posts without a picture are counted. The others lie off as well, by as many.":
             tested(far=lambda seen, even: ((seen - even) ** 2 / even)[:, 1].sum()),
@@ -283,18 +268,23 @@ def mood_of_absence(answer: Any, rng: np.random.Generator, limit: float = 5.991)
         "The statistic is right, and what follows is turned round: above the limit chance alone is a poor explanation.":
             tested(says=lambda found, counts: found <= limit),
         "The statistic is right, but you decide by how far the shares lie apart. In few posts chance does that too.":
-            tested(says=spread),
+            tested(says=lambda _, counts: np.ptp(counts[:, 1] / counts.sum(1)) > 0.1),
         "The statistic is right, and your limit lies too low. Which one does the task give for three moods?":
             tested(says=lambda found, counts: found > 3.841),
+        "The statistic is right, and your limit lies too high. Which one does the task give?":
+            tested(says=lambda found, counts: found > 7.815),
         "The statistic is right, and you always say that absence hangs on the mood.": tested(says=lambda *_: True),
         "The statistic is right, and you never say that absence hangs on the mood.": tested(says=lambda *_: False),
     })
     return "A habit is told from chance, with few posts and with many."
 
 
-def _counts(rng: np.random.Generator, n: int, gap: float) -> np.ndarray:
-    """Posts of three moods, so many in all, with a picture and without; `gap` parts the moods."""
-    moods = rng.multinomial(n, rng.permutation([0.25, 0.33, 0.42]))
-    lacking = rng.permutation([0.35 - gap, 0.35, 0.35 + gap])
-    gone = np.clip((moods * lacking).round().astype(int) + rng.integers(-1, 2, 3), 2, moods - 2)
-    return np.stack([moods - gone, gone], 1)
+def _refuse_other_kinds(answer: Callable, cases: list[tuple]) -> None:
+    """Refuse what is no pair of a number and True or False."""
+    for case in cases:
+        given = answer(*case)
+        if not isinstance(given, (tuple, list)) or len(given) != 2:
+            raise Refused(f"Expected two things, the statistic and True or False; got {kind_of(given)}.")
+        if not alike(given[1], True) and not alike(given[1], False):
+            raise Refused(f"The second thing is True or False: does the statistic pass the limit? Yours is "
+                          f"{describe(given[1])}.")

@@ -19,6 +19,7 @@ from ..inspection.suspects import KINDS, kind_of, suspect
 from .checks import exercise
 from .compare import Refused, alike, compare, numbers
 from .compare import kind_of as kind_in_words
+from .made_up import confused
 
 SUSPICIONS = ("padding", "company", "twice", "ignored", "word_order", "missing", "attention", "gradients")
 NOTHING = "nothing"
@@ -123,6 +124,18 @@ def padding_moves(answer: Any, rng: np.random.Generator) -> str:
         "largest.": moves(told=lambda change: change.abs().mean()),
         "This is the largest change upwards. An answer that falls has moved as well.":
             moves(told=lambda change: change.max()),
+        "You divide by the mean of the three spreads. The task takes the largest.":
+            moves(unit=lambda before: before.std(0).mean()),
+        "You divide by the smallest of the three spreads. The task takes the largest.":
+            moves(unit=lambda before: before.std(0).min()),
+        "You take the spread over the classes of a post. How far its classes lie apart says nothing of the posts.":
+            moves(unit=lambda before: before.std(1).max()),
+        "Each column is divided by its own spread. The task takes the largest of the three for all.":
+            lambda number: _in_columns(*_answers(number, (0, 8), 0)),
+        "The spread has n under its sum of squares. The task asks for `before.std(0)`, which has n - 1.":
+            moves(unit=lambda before: before.std(0, unbiased=False).max()),
+        "The change is taken as a mean over the posts first: take the largest of all logits.":
+            moves(told=lambda change: change.abs().mean(0).max()),
         "These are changes of probabilities: where a model is certain they are 0, however far its logits move.":
             moves(seen=lambda logits: logits.softmax(1), unit=lambda before: before.std(0).max().clamp(min=1e-12)),
         "You count posts that get another class. A mistake can move every answer and turn none over.": classes,
@@ -145,6 +158,10 @@ def _answers(number: int, pad: tuple[int, int], real: int) -> tuple[Tensor, Tens
     model.eval()
     with torch.no_grad():
         return model(**batch), model(**more)
+
+
+def _in_columns(before: Tensor, after: Tensor) -> float:
+    return float(((after - before).abs() / before.std(0)).max())
 
 
 @exercise("13.3")
@@ -174,7 +191,7 @@ def renaming(answer: Any, rng: np.random.Generator) -> str:
         return [list(range(k)), *([j if i == a else a if i == j else i for i in range(k)]
                                   for a, j in combinations(range(k), 2))]
 
-    cases = [(_confused(rng, k, turned),) for k, turned in ((3, True), (4, True), (3, True), (4, False), (5, True))]
+    cases = [(confused(rng, k, turned),) for k, turned in ((3, True), (4, True), (3, True), (4, False), (5, True))]
     for case in cases:
         given = answer(*case)
         names = numbers(given[0]) if isinstance(given, (tuple, list)) and len(given) == 2 else None
@@ -219,24 +236,6 @@ def _greedy(table: np.ndarray) -> list[int]:
         labels[said] = int(label)
         left[label, :] = left[:, said] = -1
     return labels
-
-
-def _confused(rng: np.random.Generator, k: int, turned: bool) -> np.ndarray:
-    """Counts of a model whose classes stand in another order; three of them in a circle, and no shift of all.
-
-    The largest cell of all is a mistake that it makes between two labels, one of which is common.
-    """
-    order = np.arange(k)
-    while (turned and (order == np.arange(k)).any() or np.array_equal(np.argsort(order), order)
-           or k > 3 and len(set((order - np.arange(k)) % k)) == 1):
-        order = rng.permutation(k)
-    table = rng.integers(1, 9, (k, k))
-    table[np.arange(k), order] += rng.integers(40, 60, k)
-    common, other = rng.permutation(k)[:2]
-    table[common, order[common]] = 100
-    table[common, order[other]] = 110
-    table[other, order[other]] = 60
-    return table
 
 
 @exercise("13.4")

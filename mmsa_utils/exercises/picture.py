@@ -217,5 +217,26 @@ def food_or_table(answer: Any, rng: np.random.Generator) -> str:
     if expect_shares(answer(features, good, on), keys)["usual"] < 0.7:
         raise Refused("Your usual pictures have good food on table 0 and bad food on table 1. Read in the task which "
                       "stands where.")
+    _refuse_half_a_control(lambda *case: expect_shares(answer(*case), keys)["control"], rng)
     return ("Your experiment tells apart four features whose knowledge we knew: of the food, of the table, of both, of "
             "neither. You can trust what it says about a real one.")
+
+
+def _refuse_half_a_control(control: Callable[..., float], rng: np.random.Generator) -> None:
+    """Refuse a control that learns on one of the tables alone, or is tested there."""
+    halves = []
+    for which in (0, 1):  # the food shows on this table alone
+        features, good, on = made_up_feature(rng, 4, 0, 12)
+        features[on != which] = 0.5 * rng.normal(size=features[on != which].shape)
+        halves.append(control(features, good, on))
+    if not all(0.6 < share < 0.9 for share in halves):
+        raise Refused("We handed your experiment a feature that knows the food on table 0 alone, then one for table 1. "
+                      "In the control both should come out halfway between guessing and knowing; yours gives "
+                      f"{halves[0]:.2f} and {halves[1]:.2f}. Does it learn from both tables, and is it tested on both?")
+    features, good, on = made_up_feature(rng, 4, 0, 12)
+    features[on == 1, :4] *= -1  # what shows the food on table 0 speaks against it on table 1, where other numbers do
+    features[on == 1, 4:8] += 2 * (2 * good - 1)[on == 1, None]
+    if (share := control(features, good, on)) < 0.62:
+        raise Refused("We handed your experiment a feature that shows the food by other numbers on table 1 than on "
+                      f'table 0. "control" came out as {share:.2f}, and should be far higher: from which tables does '
+                      "it learn?")

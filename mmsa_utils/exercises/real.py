@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from .checks import exercise
-from .compare import Refused, compare, kind_of, numbers
+from .compare import Refused, alike, combined, compare, kind_of, numbers, told_by
+from .made_up import both_right, sentiments, two_votes
+from .two_figures import DIFFERENCE, HAS0, NON0, PAIRED, UNPAIRED, apart, error
 
 MOODS = ("negative", "neutral", "positive")
 DROPPED = "dropped"
@@ -117,7 +119,8 @@ def kappa(answer: Any, rng: np.random.Generator) -> str:
         by_luck = table.sum(1) @ table.sum(0)
         return float((np.trace(table) - by_luck) / (whole - by_luck))
 
-    cases = [(_votes(rng, *case),) for case in ((3, 400, 0.5), (2, 60, 0.7), (4, 900, 0.3), (3, 999, 0.9), (3, 90, -1))]
+    cases = [(two_votes(rng, *case),)
+             for case in ((3, 400, 0.5), (2, 60, 0.7), (4, 900, 0.3), (3, 999, 0.9), (3, 90, -1))]
     compare(answer, of(), cases, {
         "This is the share of posts on which they agree. How many of these would luck have given?":
             of(score=lambda seen, luck: seen),
@@ -145,156 +148,66 @@ def kappa(answer: Any, rng: np.random.Generator) -> str:
         "Counts of rows and columns are multiplied and never divided by the number of posts: that is no number of "
         "posts, and no share.": lambda table: in_counts(table, table.sum()),
         "These are counts, and the formula is one of shares: divide by the number of posts first.": in_counts,
+        "You take the mean of the diagonal. Asked for is its sum: on which share of all posts do they agree?":
+            of(seen=lambda shares: np.diag(shares).mean()),
+        "You take the mean over the labels. The task sums over them what luck gives with each.":
+            of(lambda rows, columns: (rows * columns).mean()),
+        "Python divides before it subtracts: are all that you divide, and all that you divide by, in brackets?":
+            told_by(answer, lambda given, table: any(alike(given, of(score=score)(table)) for score in (
+                lambda seen, luck: seen - luck / (1 - luck), lambda seen, luck: (seen - luck) - luck))),
         "Places where they differ are counted as agreement. That lies on the diagonal.":
             of(seen=lambda shares: 1 - np.trace(shares)),
     })
     return "Agreement is worth what it is above luck, and luck knows the habits of both."
 
 
-def _votes(rng: np.random.Generator, k: int, n: int, agree: float) -> np.ndarray:
-    """Counts of two annotators with different habits; below 0 they avoid agreeing."""
-    habits = rng.dirichlet(np.full(k, 6.0), 2) * 0.7 + 0.3 * rng.permutation(np.linspace(0.1, 1, k) / np.linspace(
-        0.1, 1, k).sum())
-    first = rng.choice(k, n, p=habits[0] / habits[0].sum())
-    second = rng.choice(k, n, p=habits[1] / habits[1].sum())
-    second = np.where(rng.random(n) < agree, first, second)
-    if agree < 0:
-        second = np.where(second == first, (first + 1) % k, second)
-        second[:3] = first[:3]
-    return np.bincount(first * k + second, minlength=k * k).reshape(k, k)
-
-
 @exercise("12.3")
 def two_accuracies(answer: Any, rng: np.random.Generator) -> str:
     """(values (n,), labels (n,)), sentiment as numbers → (has-0, non-0), two accuracies of two classes."""
-    def has0(values, labels):
-        return (values >= 0) == (labels >= 0)
-
-    def non0(values, labels):
-        return ((values > 0) == (labels > 0))[labels != 0]
-
-    def both(first: Callable = has0, second: Callable = non0, mean: Callable = lambda right, n: np.mean(right),
-             order: Callable = lambda pair: pair) -> Callable:
+    def both(first: Callable = HAS0[""], second: Callable = NON0[""], told: Callable = np.mean) -> Callable:
         """A function that makes one mistake: in the first accuracy, the second, or what is made of the two."""
-        return lambda values, labels: order((float(mean(first(values, labels), len(labels))),
-                                             float(mean(second(values, labels), len(labels)))))
+        return lambda *case: (float(told(first(*case))), float(told(second(*case))))
 
-    cases = [_sentiments(rng, n) for n in (60, 90, 200, 45)]
+    cases = [sentiments(rng, n) for n in (60, 90, 200, 45)]
     for case in cases:
         found = numbers(answer(*case))
         if found is None or found.shape != (2,):
             raise Refused(f"Expected two numbers, has-0 and non-0; got {kind_of(answer(*case))}.")
     compare(answer, both(), cases, {
-        "The two are exchanged: has-0 comes first.": both(order=lambda pair: pair[::-1]),
-        "In has-0 a neutral label counts as negative, and in the answers zero does too. It counts as not negative.":
-            both(lambda values, labels: (values > 0) == (labels > 0)),
-        "In has-0 an answer of exactly 0 is taken for negative. Zero is not negative there, for labels and answers "
-        "alike.": both(lambda values, labels: (values > 0) == (labels >= 0)),
-        "In has-0 a neutral label is taken for negative, while an answer of 0 is not. Both go the same way there.":
-            both(lambda values, labels: (values >= 0) == (labels > 0)),
-        "Has-0 leaves out neutral posts. Its name says that they are in.":
-            both(lambda values, labels: has0(values, labels)[labels != 0]),
-        "In has-0 the signs have to be the same, so a neutral post is right only with an answer of exactly 0. It asks "
-        "whether both are negative, or neither.": both(lambda values, labels: np.sign(values) == np.sign(labels)),
-        "In has-0 every neutral post is right, whatever the answer. An answer below 0 to it is wrong.":
-            both(lambda values, labels: values * labels >= 0),
-        "Non-0 keeps the neutral posts. They are neither positive nor negative, and leave.":
-            both(second=lambda values, labels: (values > 0) == (labels > 0)),
-        "Non-0 leaves out posts whose answer is 0. The label decides who leaves: else a model chooses its own test.":
-            both(second=lambda values, labels: ((values > 0) == (labels > 0))[values != 0]),
-        "Non-0 leaves out posts whose label or answer is 0. The label alone decides who leaves.":
-            both(second=lambda values, labels: ((values > 0) == (labels > 0))[(labels != 0) & (values != 0)]),
-        "In non-0 an answer of exactly 0 passes for positive. There it is asked whether a number is above 0.":
-            both(second=lambda values, labels: ((values >= 0) == (labels >= 0))[labels != 0]),
-        "In non-0 the signs have to be the same, so an answer of 0 is always wrong. It is not positive, like a label "
-        "below 0.": both(second=lambda values, labels: (np.sign(values) == np.sign(labels))[labels != 0]),
-        "Non-0 leaves out every label that would be rounded to 0. Only those that are 0 leave.":
-            both(second=lambda values, labels: ((values > 0) == (labels > 0))[np.abs(labels) >= 0.5]),
-        "In non-0 you divide by all posts, those too that were left out.":
-            both(second=lambda values, labels: ((values > 0) == (labels > 0)) & (labels != 0)),
-        "These are counts. An accuracy is a share.": both(mean=lambda right, n: np.sum(right)),
-        "These are percentages. An accuracy is a share.": both(mean=lambda right, n: 100 * np.mean(right)),
-        "These are shares of wrong answers.": both(mean=lambda right, n: 1 - np.mean(right)),
+        "The two are exchanged: has-0 comes first.": lambda *case: both()(*case)[::-1],
+        "These are counts. An accuracy is a share.": both(told=np.sum),
+        **combined(both, HAS0, NON0),
     }, parts=True)
     return "The same answers, two accuracies: whoever compares figures asks first which of the two they are."
-
-
-def _sentiments(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """What a model says and labels in thirds, as the mean of three people gives them; some of either are exactly 0."""
-    labels = (rng.normal(0.3, 1.3, n).clip(-3, 3) * 3).round() / 3
-    labels[rng.permutation(n)[:n // 4]] = 0.0
-    values = (0.5 * labels + rng.normal(0, 0.7, n)).round(2)
-    values[rng.permutation(n)[:n // 8]] = 0.0
-    values[np.flatnonzero(labels == 0)[:4]] = (0.0, 0.4, -0.4, -0.3)
-    values[np.flatnonzero(labels > 0)[0]], values[np.flatnonzero(labels < 0)[:2]] = 0.0, (0.0, 0.3)
-    return values, labels
 
 
 @exercise("12.4")
 def paired_gain(answer: Any, rng: np.random.Generator) -> str:
     """(right_a (n,), right_b (n,)) of 1 and 0 on the same posts → (difference, its paired error, its unpaired one)."""
-    def error(values, ddof=1, root=np.sqrt):
-        return np.std(values, ddof=ddof) / root(len(values))
+    def gain(*parts: Callable) -> Callable:
+        return lambda a, b: tuple(float(part(a, b)) for part in parts)
 
-    def apart(a, b, **options):
-        return np.hypot(error(a, **options), error(b, **options))
-
-    def gain(difference: Callable = lambda a, b: np.mean(a - b), paired: Callable = lambda a, b: error(a - b),
-             unpaired: Callable = apart, order: Callable = lambda three: three) -> Callable:
-        """A function that makes one mistake: in the difference, in one of its errors, or in what becomes of them."""
-        return lambda a, b: order(tuple(float(part(a, b)) for part in (difference, paired, unpaired)))
-
-    def deviation(values):
-        return error(values, root=lambda n: 1)
-
-    cases = [_answers(rng, *case) for case in ((40, 0.8, False), (36, 0.6, True), (60, 0.9, False), (30, 0.7, True))]
+    difference, paired, unpaired = DIFFERENCE[""], PAIRED[""], UNPAIRED[""]
+    cases = [both_right(rng, *case)
+             for case in ((40, 0.8, False), (36, 0.6, True), (60, 0.9, False), (30, 0.7, True))]
     for case in cases:
         found = numbers(answer(*case))
         if found is None or found.shape != (3,):
             raise Refused(f"Expected three numbers: the difference, its paired error and its unpaired one; got "
                           f"{kind_of(answer(*case))}.")
-    compare(answer, gain(), cases, {
-        "The difference is turned round: asked for is by how much a is better than b.":
-            gain(lambda a, b: np.mean(b - a)),
-        "Whoever is better, your difference is positive. Its sign says who.": gain(lambda a, b: abs(np.mean(a - b))),
-        "The difference is the share of posts on which they are not alike. Who gained by them?":
-            gain(lambda a, b: np.mean(a != b)),
-        "The difference is summed over posts. A mean was asked for.": gain(lambda a, b: np.sum(a - b)),
-        "The two errors are exchanged: the paired one comes first.":
-            gain(order=lambda three: (three[0], three[2], three[1])),
-        "The paired error is the unpaired one once more. It is made of one column: the difference on each post.":
-            gain(paired=apart),
-        "The unpaired error is the paired one once more. It knows how either model varies, and not that the posts are "
-        "the same.": gain(unpaired=lambda a, b: error(a - b)),
+    compare(answer, gain(difference, paired, unpaired), cases, {
+        "The two errors are exchanged: the paired one comes first.": gain(difference, unpaired, paired),
         "You divide by n under the spread, as NumPy does unless it is told otherwise. The task says n - 1.":
-            gain(paired=lambda a, b: error(a - b, 0), unpaired=lambda a, b: apart(a, b, ddof=0)),
+            gain(difference, lambda a, b: error(a - b, ddof=0), lambda a, b: apart(a, b, ddof=0)),
         "The errors are spreads of single posts. A mean of many varies less: by the root of how many.":
-            gain(paired=lambda a, b: deviation(a - b), unpaired=lambda a, b: np.hypot(deviation(a), deviation(b))),
-        "The paired error is the spread of single posts. A mean of many varies less: by the root of how many.":
-            gain(paired=lambda a, b: deviation(a - b)),
+            gain(difference, lambda a, b: np.std(a - b, ddof=1),
+                 lambda a, b: np.hypot(np.std(a, ddof=1), np.std(b, ddof=1))),
         "The spread is divided by the number of posts. A mean varies less by the root of it only.":
-            gain(paired=lambda a, b: error(a - b, root=lambda n: n),
-                 unpaired=lambda a, b: apart(a, b, root=lambda n: n)),
+            gain(difference, lambda a, b: error(a - b, root=float), lambda a, b: apart(a, b, root=float)),
         "These are variances. An error has the unit of the difference: take the root.":
-            gain(paired=lambda a, b: error(a - b) ** 2, unpaired=lambda a, b: apart(a, b) ** 2),
-        "The two errors of the unpaired case are added. Independent errors are added as squares.":
-            gain(unpaired=lambda a, b: error(a) + error(b)),
-        "The unpaired error is the mean of the two errors. A difference of two things varies more than either.":
-            gain(unpaired=lambda a, b: (error(a) + error(b)) / 2),
-        "For the paired error the signs are lost: losses count as gains. Then it says how much the posts differ, not "
-        "the models.": gain(paired=lambda a, b: error(np.abs(a - b))),
-        "The paired error is that of the posts on which the two differ, alone. The others are posts too, with a "
-        "difference of 0.": gain(paired=lambda a, b: error((a - b)[a != b])),
+            gain(difference, lambda a, b: error(a - b) ** 2, lambda a, b: apart(a, b) ** 2),
+        **combined(gain, DIFFERENCE, PAIRED, UNPAIRED),
     })
     saved = np.mean([apart(*case) / error(case[0] - case[1]) for case in cases])
     return (f"On these posts the unpaired error is {saved:.1f} times as wide: both models stumble over the same posts, "
             "and a difference does not care.")
-
-
-def _answers(rng: np.random.Generator, n: int, shared: float, swapped: bool) -> tuple[np.ndarray, np.ndarray]:
-    """What two models had right: most posts are easy or hard for both. The first is the better one, unless swapped."""
-    hard = rng.random(n) < 0.4
-    right = [np.where(rng.random(n) < shared, ~hard, rng.random(n) < 0.5).astype(float) for _ in range(2)]
-    better, worse = sorted(right, key=np.mean, reverse=True)
-    worse[np.flatnonzero(better * worse)[:2]] = 0.0
-    return (worse, better) if swapped else (better, worse)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
@@ -12,14 +11,16 @@ from torch.nn import functional as F
 
 from ..learning.losses import loss_of
 from .checks import exercise
-from .compare import Refused, after, alike, compare, expect_keys, numbers
+from .compare import Refused, after, alike, compare, expect_keys, kind_of, numbers
+from .draws import moved_draws, refuse_missed_posts
+from .made_up import batch_of_logits, runs, two_clouds
 
 
 @exercise("5.1")
 def epoch_accuracy(answer: Any, rng: np.random.Generator, sure: float = 0.5) -> str:
     """List of (logits (posts, 1), labels (posts,)), of uneven sizes → share right; positive is what is above `sure`."""
     limit = np.log(sure / (1 - sure))
-    cases = [([_batch(rng, posts) for posts in sizes],) for sizes in ((6, 6, 1), (5, 2), (8, 8, 8, 3), (4, 7))]
+    cases = [([batch_of_logits(rng, posts) for posts in sizes],) for sizes in ((6, 6, 1), (5, 2), (8, 8, 8, 3), (4, 7))]
 
     def right_of(z, y):
         return (z[:, 0] > limit) == (y == 1)
@@ -63,7 +64,6 @@ def epoch_accuracy(answer: Any, rng: np.random.Generator, sure: float = 0.5) -> 
         "The right answers are divided by the length of the pairs, which is 2. How many posts are in a batch?":
             lambda batches: sum(right_of(z, y).sum() for z, y in batches) / (2 * len(batches)),
         "Only the last batch is counted.": lambda batches: right_of(*batches[-1]).double().mean(),
-        "These are percent. The task asks for a share between 0 and 1.": lambda batches: 100 * count(right_of)(batches),
     })
     return "Every post counts once, whatever batch it came in. That is how `evaluate` counts."
 
@@ -71,7 +71,7 @@ def epoch_accuracy(answer: Any, rng: np.random.Generator, sure: float = 0.5) -> 
 @exercise("5.2")
 def binary_loss(answer: Any, rng: np.random.Generator) -> str:
     """(logits (posts, 1), labels (posts,)) → mean loss, a number."""
-    cases = [_batch(rng, posts) for posts in (6, 4, 7, 5)]
+    cases = [batch_of_logits(rng, posts) for posts in (6, 4, 7, 5)]
     compare(answer, loss_of, cases, {
         "Each logit met every label, not only its own: (posts, 1) beside (posts,) is spread to a table of (posts, "
         "posts). Bring both to one shape first.": lambda z, y: (F.softplus(z) - z * y).mean(),
@@ -116,13 +116,18 @@ def binary_loss(answer: Any, rng: np.random.Generator) -> str:
 
 @after(2, of=3)
 def _refuse_broken_slopes(answer: Any, logits: torch.Tensor, labels: torch.Tensor) -> None:
-    """Refuse a loss whose value is right and whose gradients are not; one of plain numbers has none."""
+    """Refuse a loss whose value is right and whose gradients are not, or that has none to train with."""
     logits = logits.clone().requires_grad_()
     try:
         loss = answer.function(logits, labels)  # not a copy: the gradients arrive at these very logits
-        loss.backward()
-    except Exception:  # numpy's arrays and Python's numbers: nothing to train with, and right all the same
-        return
+    except Exception:  # right for a tensor without gradients: NumPy refuses one that has them
+        loss = answer(logits.detach(), labels)
+    if not getattr(loss, "requires_grad", False):
+        if torch.is_tensor(loss) and not hasattr(answer.function, "__code__"):
+            return  # called across the line to a graded notebook, which no gradient crosses
+        raise Refused(f"The loss is right, and nothing can be trained with it: it comes as {kind_of(loss)} from which "
+                      "no gradient leads back to the logits. Has it left PyTorch on the way?")
+    loss.sum().backward()
     if logits.grad is None or not torch.isfinite(logits.grad).all():
         raise Refused("The loss is right for very sure posts, but its gradient is NaN there, and one step of training "
                       "would turn every weight into NaN. A choice between two formulas computes both of them; the one "
@@ -135,32 +140,24 @@ def _refuse_broken_slopes(answer: Any, logits: torch.Tensor, labels: torch.Tenso
 @exercise("5.3")
 def chosen_run(answer: Any, rng: np.random.Generator) -> str:
     """List of {"rate", "history": rows} → {"rate", "epoch", "test_accuracy"} of the chosen epoch."""
-    names = ("train_loss", "loss", "accuracy", "test_accuracy")
-
-    def history():
-        table = rng.uniform(0.1, 0.9, (5, len(names))).round(3).tolist()
-        return [{"epoch": epoch, **dict(zip(names, row))} for epoch, row in enumerate(table, start=1)]
-
-    cases = [([{"rate": rate, "history": history()} for rate in (0.1, 0.01, 0.001)],) for _ in range(5)]
+    cases = [(runs(rng),) for _ in range(5)]
     keys = ("rate", "epoch", "test_accuracy")
     for case in cases:
         expect_keys(answer(*case), keys)
 
-    def by(score, candidates=lambda history: history, report=lambda row, history: row["test_accuracy"]):
+    def by(score, candidates=lambda history: history, shown="test_accuracy"):
         def choose(runs):
-            rows = [(run["rate"], row, run["history"]) for run in runs for row in candidates(run["history"])]
-            rate, row, history = min(rows, key=lambda found: score(found[1]))
-            return {"rate": rate, "epoch": row["epoch"], "test_accuracy": report(row, history)}
+            rows = [(run["rate"], row) for run in runs for row in candidates(run["history"])]
+            rate, row = min(rows, key=lambda found: score(found[1]))
+            return {"rate": rate, "epoch": row["epoch"], "test_accuracy": row[shown]}
         return choose
 
-    def best_of_one(place):
-        return lambda runs: by(lambda row: row["loss"])([runs[place]])
+    def run_by(score):  # the run first, and then its best epoch
+        return lambda runs: right([min(runs, key=lambda run: score([row["loss"] for row in run["history"]]))])
 
-    def test_chose_the_run(runs):
-        return max((right([run]) for run in runs), key=lambda found: found["test_accuracy"])
-
-    def last_epochs_chose_the_run(runs):
-        return right([min(runs, key=lambda run: run["history"][-1]["loss"])])
+    def test_accuracy_of(rows_of):
+        return lambda runs: {**right(runs), "test_accuracy": rows_of([
+            [row["test_accuracy"] for row in run["history"]] for run in runs if run["rate"] == right(runs)["rate"]][0])}
 
     right = by(lambda row: row["loss"])
     compare(answer, right, cases, {
@@ -176,23 +173,30 @@ def chosen_run(answer: Any, rng: np.random.Generator) -> str:
         "The epoch is off by one: rows are counted from 0, epochs from 1. Each row says which epoch it is.":
             lambda runs: {**right(runs), "epoch": right(runs)["epoch"] - 1},
         "Rate and epoch are right, but the accuracy is the one on the validation posts, which chose this epoch.":
-            by(lambda row: row["loss"], report=lambda row, history: row["accuracy"]),
+            by(lambda row: row["loss"], shown="accuracy"),
         "Rate and epoch are right, but the test accuracy is the best of the whole run, not the chosen epoch's: again "
-        "the test posts chose.": by(lambda row: row["loss"], report=lambda row, history: max(
-            other["test_accuracy"] for other in history)),
+        "the test posts chose.": test_accuracy_of(max),
         "Rate and epoch are right, but the test accuracy is the best of all runs, not the chosen epoch's: again the "
         "test posts chose.": lambda runs: {**right(runs), "test_accuracy": max(
             row["test_accuracy"] for run in runs for row in run["history"])},
         "Rate and epoch are right, but the test accuracy is its run's at the last epoch. `train` keeps another model.":
-            by(lambda row: row["loss"], report=lambda row, history: history[-1]["test_accuracy"]),
+            test_accuracy_of(lambda scores: scores[-1]),
         "The epoch was chosen by validation loss, but the run by its test accuracy. The rate is a choice too.":
-            test_chose_the_run,
+            lambda runs: max((right([run]) for run in runs), key=lambda found: found["test_accuracy"]),
         "The run was chosen by its last epoch, and the epoch only then. Among all runs, another epoch is better.":
-            last_epochs_chose_the_run,
+            run_by(lambda losses: losses[-1]),
+        "The run was chosen by the mean of its losses, and the epoch only then. One epoch of all is kept.":
+            run_by(np.mean),
+        "Rate and epoch are right, but the test accuracy is the mean of its run's epochs: the kept model has one.":
+            test_accuracy_of(np.mean),
+        "Rate and test accuracy are right, but the epoch is its run's last: after a loop, its variable holds the last "
+        "one.": lambda runs: {**right(runs), "epoch": len(runs[0]["history"])},
+        "Epoch and test accuracy are right, but the rate is its place in the list. Each run says what its rate is.":
+            lambda runs: {**right(runs), "rate": [run["rate"] for run in runs].index(right(runs)["rate"])},
         "Epoch and test accuracy are right, but the rate is the last run's: after a loop, its variable holds the last "
         "one. Remember the rate together with the row.": lambda runs: {**right(runs), "rate": runs[-1]["rate"]},
-        "Only the first run was searched.": best_of_one(0),
-        "Only the last run was searched.": best_of_one(-1),
+        "Only the first run was searched.": lambda runs: right(runs[:1]),
+        "Only the last run was searched.": lambda runs: right(runs[-1:]),
     })
     return "The validation posts chose, and the test posts were asked once: this figure needs no excuse."
 
@@ -200,7 +204,7 @@ def chosen_run(answer: Any, rng: np.random.Generator) -> str:
 @exercise("5.4")
 def learning_curve(answer: Any, rng: np.random.Generator) -> str:
     """(train, validation, test, sizes) → {size: three test accuracies, one a draw}; sets are (features, labels)."""
-    make = _clouds(rng)
+    make = two_clouds(rng)
     train, validation, test = make(300), make(150), make(400)
     order = train[1].argsort(stable=True)
     train = (train[0][order], train[1][order])  # sorted by label: the first posts are no fair sample
@@ -232,14 +236,20 @@ def learning_curve(answer: Any, rng: np.random.Generator) -> str:
                       "worse. The second head goes on from the first: start every head anew.")
     if len(set(curve[20])) == 1:
         raise Refused("Three draws of 20 posts agree to the last digit: it is the same draw three times.")
-    moved = _moved_draws(lambda train, test: _curve(answer(train, validation, test, [3]), [3])[3], train, test, rng)
+    rows = np.repeat(np.arange(len(test[1])), rng.integers(1, 40, len(test[1])))
+    loud = (test[0][rows], test[1][rows])  # in which each answer shows
+
+    def draws(train, size):
+        return np.array(_curve(answer(train, validation, loud, [size]), [size])[size])
+
+    moved = moved_draws(lambda train: draws(train, 3), train, rng)
     if any(np.array_equal(*pair) for pair in combinations(moved.T, 2)):
         raise Refused("Two of the three draws hold the very same posts, and only their heads begin differently. The "
                       "draw needs a seed of its own each time, or its luck is never seen.")
     if (moved[:, 1:] < moved[:, :-1]).sum() <= 1:
         raise Refused("Of three draws, the heads of the later ones change with the posts of the earlier ones: they go "
                       "on from them, and have learned from more than their own draw. Start every head anew.")
-    strange = _clouds(rng)  # another direction, of which the training posts say nothing
+    strange = two_clouds(rng)  # another direction, of which the training posts say nothing
     told = _curve(answer(train, strange(150), strange(400), [20]), [20])
     if np.mean(told[20]) > 0.7:
         raise Refused(f"We handed your experiment validation posts of quite another kind, and its heads knew that kind "
@@ -247,44 +257,8 @@ def learning_curve(answer: Any, rng: np.random.Generator) -> str:
                       "These only say which step to keep; learning is for the draw alone.")
     if alike(ask((validation[0], 1 - validation[1]), test, [20]), alone, 1e-9):
         raise Refused("The figures stay the same whatever the validation labels say. They are to choose the epoch.")
+    refuse_missed_posts(lambda train: draws(train, 8), make(8))
     return "Fair draws, fresh heads, and test posts that chose nothing: what this curve says about more posts is true."
-
-
-def _batch(rng: np.random.Generator, posts: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random logits (posts, 1) and labels (posts,) of 0 and 1."""
-    return torch.from_numpy(rng.normal(0.2, 1.0, (posts, 1))).float(), torch.from_numpy(rng.integers(0, 2, posts))
-
-
-def _clouds(rng: np.random.Generator):
-    """A function n → features (n, 40), two clouds side by side and away from zero, and labels (n,), half of each."""
-    arrows = rng.normal(size=(2, 40))
-    along, where = arrows / np.linalg.norm(arrows, axis=1, keepdims=True) * [[1.25], [4]]
-
-    def make(n: int) -> tuple[torch.Tensor, torch.Tensor]:
-        labels = rng.permutation(np.arange(n) % 2)
-        features = rng.normal(size=(n, 40)) + np.outer(2 * labels - 1, along) + where
-        return torch.from_numpy(features).float(), torch.from_numpy(labels)
-
-    return make
-
-
-def _moved_draws(three_draws: Callable[..., list[float]], train: tuple, test: tuple, rng: np.random.Generator,
-                 trials: int = 16) -> np.ndarray:
-    """Which of three heads, of draws of three posts each, change when posts do: bool (trials, 3).
-
-    A fifth of the training posts change places within their label. A head whose draw has none of them stays as it
-    was, to the last digit; about half of all draws have one, and two draws of the same posts always both or neither.
-    """
-    rows = np.repeat(np.arange(len(test[1])), rng.integers(1, 40, len(test[1])))  # so that each answer shows
-    test = (test[0][rows], test[1][rows])
-    before, moved = np.array(three_draws(train, test)), []
-    for _ in range(trials):
-        features = train[0].clone()
-        for label in (0, 1):
-            chosen = rng.permutation(np.flatnonzero(train[1].numpy() == label))[:len(features) // 10]
-            features[chosen] = features[np.roll(chosen, 1)]
-        moved.append(np.abs(np.array(three_draws((features, train[1]), test)) - before) > 1e-9)
-    return np.array(moved)
 
 
 def _curve(given, sizes: list[int]) -> dict[int, list[float]]:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from .checks import exercise
-from .compare import Refused, alike, compare, numbers
+from .compare import Refused, alike, compare, numbers, told_by
+from .made_up import bands_and_frequencies, clip, padded_clips, voices
 
 
 @exercise("10.1")
@@ -23,10 +24,10 @@ def mel_filters(answer: Any, rng: np.random.Generator, factor: float = 2595, cor
 
     def filters(extra: int = 2, back: Callable = to_hertz, to: Callable = to_mel, scale: Callable = np.array,
                 peak: Callable = lambda corners, b: corners[b + 1], shape: Callable = np.minimum, cut: bool = True,
-                weigh: Callable = lambda rows, corners: rows) -> Callable:
+                weigh: Callable = lambda rows, corners: rows, moved: Callable = lambda c, at: c) -> Callable:
         """A function that makes one mistake: in the corners, in the triangles, or in what becomes of them."""
         def function(bands, frequencies):
-            corners = back(np.linspace(0, to(frequencies[-1]), bands + extra))
+            corners = moved(back(np.linspace(0, to(frequencies[-1]), bands + extra)), frequencies)
             at, rows = scale(frequencies), []
             for b in range(len(corners) - 2):
                 left, middle, right = corners[b], peak(corners, b), corners[b + 2]
@@ -35,12 +36,7 @@ def mel_filters(answer: Any, rng: np.random.Generator, factor: float = 2595, cor
             return weigh(np.array(rows), corners)
         return function
 
-    def boxes(up, down):
-        return ((up >= 0) & (down >= 0)).astype(float)
-
-    cases = [(int(bands), np.linspace(0, float(top), int(count))) for bands, top, count in (
-        (rng.integers(4, 7), 8000, 60), (rng.integers(8, 11), 4000, 80), (rng.integers(5, 9), 11025, 97))]
-    compare(answer, filters(), cases, {
+    compare(answer, filters(), bands_and_frequencies(rng), {
         "Your corners lie at equal steps of Hz. The ear's steps are equal in mel, so that high bands are wider.":
             filters(back=np.array, to=np.array),
         "There are two bands too few. A triangle has three corners, neighbours share two: how many do all need?":
@@ -49,8 +45,13 @@ def mel_filters(answer: Any, rng: np.random.Generator, factor: float = 2595, cor
             filters(extra=1),
         "Your corners are still in mel, and are held against frequencies in Hz: they have to be turned back.":
             filters(back=np.array),
-        "Into mel by one logarithm and back by another: 10 raised to something undoes the decimal logarithm, e does "
-        "not.": filters(back=lambda mel: corner * (np.exp(mel / factor) - 1)),
+        "Into mel by one logarithm, back by another.": filters(back=lambda mel: corner * (np.exp(mel / factor) - 1)),
+        "Into mel by the natural logarithm, and back by a power of 10: your corners run far beyond the last frequency.":
+            filters(to=lambda top: factor * np.log(1 + top / corner)),
+        "The 1 under the logarithm is missing on both ways, so no corner lies at 0 Hz.":
+            filters(to=lambda top: factor * np.log10(top / corner), back=lambda mel: corner * 10 ** (mel / factor)),
+        "Your corners are moved to frequencies of the spectrogram. The task leaves them where equal steps put them.":
+            filters(moved=lambda corners, at: at[np.abs(corners[:, None] - at).argmin(1)]),
         "On the way back the 1 under the logarithm is not taken away again, so no corner lies at 0 Hz.":
             filters(back=lambda mel: corner * 10 ** (mel / factor)),
         "Your triangles have straight sides in mel: seen in Hz they are bent. The task draws them straight in Hz.":
@@ -59,7 +60,12 @@ def mel_filters(answer: Any, rng: np.random.Generator, factor: float = 2595, cor
             filters(to=lambda top: 15 + 27 * np.log(top / 1000) / np.log(6.4),
                     back=lambda mel: np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))),
         "Outside of each triangle the two lines go on below 0. A filter takes nothing there.": filters(cut=False),
-        "The filters are boxes: all that lies between their outer corners counts fully.": filters(shape=boxes),
+        "Your bands rise to their peak and end there. From the second corner to the third they fall.":
+            filters(shape=lambda up, down: np.where(up <= 1, up, 0)),
+        "Your bands rise to 1 and never fall. From the second corner to the third they come down again.":
+            filters(shape=lambda up, down: np.minimum(up, 1)),
+        "The filters are boxes: all that lies between their outer corners counts fully.":
+            filters(shape=lambda up, down: ((up >= 0) & (down >= 0)) * 1.0),
         "Each triangle has its peak in the middle between its outer corners. It belongs at the middle corner, which "
         "lies further to the left.": filters(peak=lambda corners, b: (corners[b] + corners[b + 2]) / 2),
         "Each triangle is divided by its width, as librosa does unless it is told otherwise. Here the peak is 1.":
@@ -68,7 +74,6 @@ def mel_filters(answer: Any, rng: np.random.Generator, factor: float = 2595, cor
             filters(weigh=lambda rows, c: rows / rows.sum(1, keepdims=True)),
         "The two sides of a triangle are multiplied: that makes a hill. Which of the two lines counts, and where?":
             filters(shape=lambda up, down: np.maximum(up, 0) * np.maximum(down, 0)),
-        "Rows and columns are exchanged: a row for each band.": filters(weigh=lambda rows, c: rows.T),
     })
     return "Narrow triangles where the ear is fine, wide ones where it is not: that is all that a mel spectrum adds."
 
@@ -91,7 +96,7 @@ def decibels(answer: Any, rng: np.random.Generator, lowest: float = -80) -> str:
                 return floor(level - log(np.maximum(top(power), 0)))
         return function
 
-    cases = [_clip(rng, length, width, step) for length, width, step in ((150, 16, 5), (200, 24, 8), (131, 12, 7))]
+    cases = [clip(rng, length, width, step) for length, width, step in ((150, 16, 5), (200, 24, 8), (131, 12, 7))]
     compare(answer, spectrogram(), cases, {
         "The window is not used: each frame is cut off sharply at both ends, and the cut is heard at all frequencies.":
             spectrogram(weigh=False),
@@ -114,8 +119,6 @@ def decibels(answer: Any, rng: np.random.Generator, lowest: float = -80) -> str:
             spectrogram(floor=lambda dB: dB),
         f"What lies lower than {lowest} dB is set to 0: the quietest is now as loud as the loudest.":
             spectrogram(floor=lambda dB: np.where(dB < lowest, 0, dB)),
-        "The levels are positive: below the loudest a level is negative.":
-            spectrogram(floor=lambda dB: -np.maximum(dB, lowest)),
         "The frames do not overlap: yours begin one window apart. How far apart does the task begin them?":
             spectrogram(hop=lambda step, w: w),
         "Your frames begin one sample apart. The task gives the step.": spectrogram(hop=lambda step, w: 1),
@@ -125,21 +128,10 @@ def decibels(answer: Any, rng: np.random.Generator, lowest: float = -80) -> str:
         "alone.": spectrogram(fft=np.fft.fft),
         "Only the real part of each frequency counts in yours. What of a tone that is shifted a little in time?":
             spectrogram(size=lambda s: s.real ** 2),
-        "Rows and columns are exchanged: a row for each frame.": lambda *case: spectrogram()(*case).T,
-        "These are powers. Asked for are decibels, below the loudest.":
-            spectrogram(log=lambda p: p, floor=lambda p: p, top=lambda power: 0.0),
+        "These are powers. Asked for are decibels.": spectrogram(log=np.array, floor=np.array, top=lambda power: 0.0),
     })
-    _refuse_silence(answer, spectrogram(), _clip(rng, 150, 16, 5, silent=40))
+    _refuse_silence(answer, spectrogram(), clip(rng, 150, 16, 5, silent=40))
     return "0 dB is the loudest, ten times less power is 10 dB less, and silence has a floor under it."
-
-
-def _clip(rng: np.random.Generator, length: int, width: int, step: int, silent: int = 0) -> tuple:
-    """Two tones that come and go, hardly any noise, and a stretch of perfect silence."""
-    time, high = np.arange(length), rng.uniform(2, width // 2, 2)[:, None]
-    tones = np.sin(2 * np.pi * high / width * time) * [np.hanning(length) ** 4, 0.3 * np.hanning(length) ** 2]
-    samples = 0.2 * tones.sum(0) + 1e-6 * rng.normal(size=length)
-    samples[:silent] = 0
-    return samples, np.hanning(width + 1)[:-1], step
 
 
 def _refuse_silence(answer: Any, reference: Callable, case: tuple) -> None:
@@ -154,6 +146,13 @@ def _refuse_silence(answer: Any, reference: Callable, case: tuple) -> None:
         raise Refused("Right while there is sound. Perfect silence comes out as minus infinity: the floor has to be "
                       "under it, too.", 1 / 2)
     raise Refused("Right while there is sound, and wrong where it is perfectly silent for a while: the floor.", 1 / 2)
+
+
+def _zeros_counted(tokens: torch.Tensor, counts: list[int]) -> torch.Tensor:
+    """Zeros where there is no token, and then mean and deviation over all places."""
+    real = torch.arange(tokens.shape[1]) < torch.tensor(counts)[:, None]
+    kept = tokens.double() * real[:, :, None]
+    return torch.cat([kept.mean(1), kept.std(1, unbiased=False)], 1)
 
 
 @exercise("10.3")
@@ -173,29 +172,20 @@ def still_and_moving(answer: Any, rng: np.random.Generator, hop: int = 160, time
             return np.array(rows)
         return function
 
-    def from_zero(tokens, samples):
-        """Zeros where there is no token, and then a mean over all places."""
-        real = torch.arange(tokens.shape[1]) < torch.tensor([tokens_of(n) for n in samples])[:, None]
-        kept = tokens.double() * real[:, :, None]
-        return torch.cat([kept.mean(1), kept.std(1, unbiased=False)], 1)
+    def half_right(place):
+        def holds(given, tokens, samples):
+            wanted = summary()(tokens, samples)
+            return given.shape == wanted.shape and alike(*(np.split(both, 2, 1)[place] for both in (given, wanted)))
+        return holds
 
-    def clips(batch, width):
-        borders = [0, hop - 1, hop, hop * times // 2, hop * (times - 1) - 1, hop * (times - 1), hop * times - 1]
-        lengths = [int(rng.integers(2, 15)) * hop * times + int(left)  # the last ones of frames, and of tokens
-                   for left in rng.choice(borders, batch, replace=False)]
-        longest = max(map(tokens_of, lengths)) + 1  # the longest clip has padding, too
-        tokens = torch.from_numpy(rng.normal(0, 1, (batch, longest, width))).float()
-        for row, length in enumerate(lengths):
-            tokens[row, tokens_of(length):] = 7
-        return tokens, lengths
-
-    cases = [clips(batch, width) for batch, width in ((5, 3), (7, 2), (4, 4))]
+    cases = [padded_clips(rng, batch, width, hop, times) for batch, width in ((5, 3), (7, 2), (4, 4))]
     compare(answer, summary(), cases, {
         "The padding is counted in: a short clip is then a little of itself and much of its padding.":
             summary(lambda n: 10**6),
         "The mean is right, and the deviation counts the padding in.": summary(of_spread=lambda n: 10**6),
         "The deviation is right, and the mean counts the padding in.": summary(of_mean=lambda n: 10**6),
-        "The padding is set to zero, and then counted in: zeros are numbers, too.": from_zero,
+        "The padding is set to zero, and then counted in: zeros are numbers, too.":
+            lambda tokens, samples: _zeros_counted(tokens, [tokens_of(n) for n in samples]),
         "Your clips are a token short: the first frame lies at the very beginning, and an odd number of frames is "
         "halved with the larger half kept.": summary(lambda n: max(1, (n // hop) // times)),
         "Some of your clips are a token short: an odd number of frames is halved with the larger half kept.":
@@ -206,6 +196,13 @@ def still_and_moving(answer: Any, rng: np.random.Generator, hop: int = 160, time
             summary(lambda n: max(1, -(-n // (hop * times)))),
         f"Some of your clips have a token too many: a frame every {hop} samples, and none for what is left over.":
             summary(lambda n: -(-(-(-n // hop) + 1) // times)),
+        "Where frames end just at a token's border there is a token too many: is one added to a whole division?":
+            summary(lambda n: (n // hop + 1) // times + 1),
+        "You round to the nearest token. An odd number of frames is halved with the larger half kept, each time.":
+            summary(lambda n: max(1, round((n // hop + 1) / times))),
+        f"The frames are halved too seldom or too often: each of your tokens stands for another number than {times}.":
+            told_by(answer, lambda given, *case: any(alike(given, halved(*case)) for halved in (
+                summary(lambda n, by=by: -(-(n // hop + 1) // by)) for by in (times // 4, times // 2, times * 2)))),
         "You divide by one less than there are tokens, as PyTorch does unless it is told otherwise. The task divides "
         "by their number.": summary(spread=lambda x: x.std(0, ddof=1)),
         "This is the variance, and its square root is still to be taken.": summary(spread=lambda x: x.var(0)),
@@ -213,6 +210,11 @@ def still_and_moving(answer: Any, rng: np.random.Generator, hop: int = 160, time
             summary(spread=lambda x: np.sqrt((x ** 2).mean(0))),
         "The two halves are exchanged: the mean comes first.": summary(order=lambda *halves: halves[::-1]),
         "Only the mean is there: how a voice moves is missing.": summary(order=lambda *halves: halves[:1]),
+        "This is the mean distance from the mean. The task squares the distances, and takes the root of their mean.":
+            summary(spread=lambda x: np.abs(x - x.mean(0)).mean(0)),
+        "The means are right, the deviations are not: of which tokens are they, and from what are distances taken?":
+            told_by(answer, half_right(0)),
+        "The deviations are right, the means are not: of which tokens are they?": told_by(answer, half_right(1)),
     })
     return "What is real is counted, and nothing else: this vector is the same in any company."
 
@@ -260,7 +262,7 @@ def unheard_speakers(answer: Any, rng: np.random.Generator) -> str:
             right.append(_nearest(features[held], labels[held], features[~held]) == labels[~held])
         return np.concatenate(right).mean()
 
-    cases = [_voices(rng, count, width) for count, width in ((5, 4), (6, 3), (4, 6))]
+    cases = [voices(rng, count, width) for count, width in ((5, 4), (6, 3), (4, 6))]
     compare(answer, left_out(), cases, {
         "The speaker who is asked about is among those that you learn from, too: nobody is left out.":
             left_out(learn=np.ones_like),
@@ -276,24 +278,10 @@ def unheard_speakers(answer: Any, rng: np.random.Generator) -> str:
             left_out(bring=centred),
         "The features are scaled by the spread of all clips, those of the speaker who is left out, too. The task takes "
         "them as they are.": left_out(bring=lambda f, s: f / f.std(0)),
-        "This is the share that is wrong.": left_out(told=lambda right: 1 - right.mean()),
         "This is a count, and no share.": left_out(told=np.sum),
-        "This is per cent. A share lies between 0 and 1.": left_out(told=lambda right: 100 * right.mean()),
     })
     features, labels, speakers = cases[0]
     names = np.array([f"speaker {one}" for one in speakers])
     if not alike(answer(features, labels, names), left_out()(features, labels, speakers)):
         raise Refused("Right while the speakers are numbers. Here they are names, and the share is another one.")
     return "Nobody whom you asked about was learned from: this is what to expect of a voice that is new."
-
-
-def _voices(rng: np.random.Generator, count: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Clips whose speakers differ more than their labels; some speakers have many clips, and favour a label."""
-    speakers = np.repeat(np.arange(count), rng.permutation(np.arange(count) * 4 + 8))
-    place, way = rng.normal(0, 1.2, (count, width)), rng.normal(0, 0.9, (3, width))
-    favoured = rng.random(len(speakers)) < 0.6
-    labels = np.where(favoured, speakers % 3, rng.integers(0, 3, len(speakers)))
-    labels[np.flatnonzero(np.diff(speakers, prepend=-1))[:, None] + np.arange(3)] = np.arange(3)  # each has all three
-    features = place[speakers] + way[labels] + rng.normal(0, 0.7, (len(speakers), width)) + 1.0
-    order = rng.permutation(len(speakers))
-    return features[order], labels[order], speakers[order]

@@ -303,7 +303,11 @@ WRONG = {
         (lambda p, y, n: (p.max(1).values - (p.argmax(1) == y).float()).abs().mean(), "without bands"),
         (lambda *case: len(case[1]) * gap_in_numpy(*case), "weighted by counts"),
         (lambda *case: gap_by_edges(*case, closed=False), "confidence of exactly 1"),
-        (lambda *case: np.abs(gaps(*case)[0]), "Expected the shape"),
+        (lambda *case: gap_in_numpy(*case) / case[2], "by that of the bands once more"),
+        (lambda p, y, n: (lambda gap, counts, last: (abs(gap) * counts)[:len(gap) - last].sum() / len(y))(
+            *gaps(p, y, n), bands_of(p, y, n)[2].max() == n - 1), "The last band is left out"),
+        (lambda *case: np.average(gaps(*case)[0] ** 2, weights=gaps(*case)[1]) ** 0.5, "the root is taken of their"),
+        (lambda *case: np.abs(gaps(*case)[0]), "Expected one number"),
     ],
     "seed_interval": [
         (around(lambda x: quantile(x) * x.std()), "where single runs lie"),

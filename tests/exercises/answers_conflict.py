@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import torch
+from scipy import stats
 
 from mmsa_utils.posts.rules import RELATIONS
 
@@ -296,6 +297,29 @@ def with_interval(trial, **options):
     return report(*trial, resampled(additive[:, clash], hidden[:, clash], **options))
 
 
+def by_student(trial):
+    """Student's interval over the seeds, as in exercise 6.3."""
+    relations, additive, hidden = trial
+    means = (hidden - additive)[:, relations == "contradict"].mean(1)
+    return report(*trial, stats.t.interval(0.95, len(means) - 1, means.mean(), stats.sem(means)))
+
+
+def one_pot(trial):
+    """Every answer of every seed drawn by itself."""
+    relations, additive, hidden = trial
+    gain = (hidden - additive)[:, relations == "contradict"].ravel()
+    draws = np.random.default_rng(5).choice(gain, (2000, gain.size)).mean(1)
+    return report(*trial, np.quantile(draws, [0.025, 0.975]))
+
+
+def posts_for_each_seed(trial):
+    relations, additive, hidden = trial
+    gain, rng = (hidden - additive)[:, relations == "contradict"], np.random.default_rng(5)
+    draws = [np.mean([rng.choice(gain[seed], gain.shape[1]) for seed in rng.integers(0, len(gain), len(gain))])
+             for _ in range(1000)]
+    return report(*trial, np.quantile(draws, [0.025, 0.975]))
+
+
 def middle_ninety(trial):
     low, high = report(*trial)["interval"]
     middle, share = (low + high) / 2, 1.645 / 1.96
@@ -324,7 +348,11 @@ WRONG = {
         (by_levels, "Compare the signs"), (neutral_is_soft, "Two neutral sides"), (strength_is_soft, "however strong"),
         (any_difference, "has no mood"), (any_neutral, "agreeing with any other"),
         (same_agrees, "whatever the picture"), (only_equal_strength, "equal strength"),
-        (lambda text, picture: "agree", "Called with"), (lambda text, picture: abs(text - picture), "TypeError")],
+        (lambda text, picture: "agree", "whatever it is called with"),
+        (lambda text, picture: abs(text - picture), "yours gives 0. Expected one of the words"),
+        (lambda text, picture: by_signs(text, picture).replace("refer", "refers"), "yours gives 'refers'"),
+        (lambda text, picture: str(text), "yours gives '-2'"),
+        (lambda text, picture: "soft" if (text, picture) == (1, -2) else by_signs(text, picture), "34 of 35 calls")],
     "slice_scores": [
         (lazily(lambda p, y, r, known, name: usual(y[r == name])), "lazy reader peeks"),
         (lazily(lambda p, y, r, known, name: usual(known[0])), "one answer for all slices"),
@@ -336,7 +364,7 @@ WRONG = {
         (changed(lambda pair, share, *_: pair * share), "number of all posts"),
         (changed(of_the_right), "number of all right answers"),
         (changed(lambda pair, share, posts, _: pair * share * posts), "These are counts"),
-        (changed(lambda pair, *_: 100 * pair), "per cent"), (changed(lambda pair, *_: 1 - pair), "shares of wrong"),
+        (changed(lambda pair, *_: 100 * pair), "per cent"), (changed(lambda pair, *_: 1 - pair), "add up to 1"),
         (changed(lambda pair, *_: [pair[0], pair[0] - pair[1]]), "how far the answers are ahead"),
         (changed(lambda pair, *_: pair[0]), "expected two numbers"),
         (lambda *case: {k: v for k, v in by_masks(*case).items() if v[0]}, "the accuracy is 0"),
@@ -350,6 +378,8 @@ WRONG = {
         (always_the_same, "Every seed gives the same"), (shifted_by_seed, "Let chance say"), (text_moves_too, "shape"),
         (lambda text, picture, labels, seed: picture, "three things")],
     "heads_compared": [
+        (by_student(SHAKY), "a formula over the seeds alone"), (one_pot(CLEAR), "All answers lie in one pot"),
+        (posts_for_each_seed(STEADY), "each seed is given posts of its own"),
         (one_training(CLEAR), "trained 1 time."), (memorised(CLEAR), "trained on the posts"),
         (few_contradictions(CLEAR), "too few"), (in_another_order(CLEAR), "below chance"),
         (slices_of(CLEAR), "the same posts"), (with_interval(SHAKY, seeds=False), "keeps the seeds"),
@@ -362,5 +392,6 @@ WRONG = {
         (report(CLEAR[0], CLEAR[1][[0] * 5], CLEAR[2]), "reach `align`"),
         (report(CLEAR[0], CLEAR[1], CLEAR[1]), "one and the same"),
         (report(CLEAR[0], 2 * CLEAR[1], CLEAR[2]), "more than 0 and 1"),
+        (report(*CLEAR) | {"relations": "contradict"}, "a list of words"),
         ({"verdict": "hidden"}, "a dictionary with")],
 }

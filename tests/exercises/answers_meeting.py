@@ -279,7 +279,7 @@ WRONG = {
         (lambda text, image, scores: (torch.tanh(text) + torch.tanh(image)) / 2, "half of every number"),
         (gated(lambda scores: torch.softmax(scores.mean(-1, keepdim=True), 1)), "one share for all"),
         (switch, "a switch"), (lambda *case: gate_at_once(*case)[:, 0], "Expected the shape"),
-        (lambda *case: -gate_at_once(*case), "not what the task asks for")],
+        (lambda *case: -gate_at_once(*case), "the wrong sign")],
     "tensor_fusion": [
         (products_of, "sides themselves are not"),
         (lambda text, image: products_of(text, with_one(image)), "image alone has got its 1"),
@@ -313,7 +313,7 @@ WRONG = {
         (looking(fill=-torch.inf, after=False), "something is divided by 0"), (looking(after=False), "padding evenly"),
         (leaning_on_neighbours, "weights of the others"), (some_left, "some weight is left"),
         (lambda *case: look_at_once(*case).mean(1), "Expected the shape"),
-        (lambda *case: 2 * look_at_once(*case), "not what the task asks for")],
+        (lambda *case: 2 * look_at_once(*case), "2 times the one asked for")],
     "hit_rate": [
         (hit(lambda column, row: ((row + 0.5) / 8, (column + 0.5) / 8)), "Rows and columns"),
         (hit(lambda column, row: ((column + 0.5) / 64, (row + 0.5) / 64)), "no shares of the picture"),

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import torch
+from scipy import stats
 
 # --- 11.1 those_there ---
 
@@ -256,7 +257,7 @@ WRONG = {
         (those(nobody=0.0), "sum to 0:"), (those(nobody=1 / 3), "sum to 1.3:"),
         (lambda answers, trust: those(nobody=torch.eye(answers.shape[2])[0])(answers, trust), "an opinion"),
         (lambda *case: those_at_once(*case).T, "Expected the shape"),
-        (lambda *case: 1 - those_at_once(*case), "not what the task asks for")],
+        (lambda *case: 1 - those_at_once(*case), "add up to 1")],
     "pattern_shares": [
         (without_saved, "has vanished"), (saved(lambda name, sides: name == sides[0]), "keeps the first side"),
         (saved(lambda name, sides: "+" not in name), "more than 1"),
@@ -272,7 +273,11 @@ WRONG = {
         (shares(lambda found, sides, share: {**found, "": share ** len(sides)}), "no post can end with"),
         (shares(lambda found, sides, share: {"+".join(reversed(name.split("+"))): value
                                              for name, value in found.items()}), "with the keys"),
-        (shares(lambda found, sides, share: {**found, "text": 2 * found["text"]}), "not what the task asks for")],
+        (saved(lambda name, sides: 1 / len(sides)), "which choices gain?"),
+        (saved(lambda name, sides: ("+" not in name) / 3), "always shared out among three"),
+        (lambda sides, share: {name: value + ("+" not in name) * share / len(sides)
+                               for name, value in without_saved(sides, share).items()}, "Single sides get too much"),
+        (shares(lambda found, sides, share: {**found, "text": 2 * found["text"]}), "Not right: 'text'.")],
     "absent_token": [
         (token(tell=False), "nobody can see it"),
         (token(spot=lambda real: list(range(len(real)))), "neighbours are"),
@@ -306,5 +311,12 @@ WRONG = {
         (mood(says=lambda found, counts: found > 3.841), "lies too low"),
         (mood(says=lambda *_: True), "always say"), (mood(says=lambda *_: False), "never say"),
         (lambda counts: mood_at_once(counts)[0], "Expected two things"),
+        (lambda counts: stats.chi2_contingency(counts)[:2], "The second thing is True or False"),
+        (mood(far=lambda seen, even: ((abs(seen - even) - 0.5) ** 2 / even).sum()), "Yates's correction"),
+        (mood(far=lambda seen, even: 2 * (seen * np.log(seen / even)).sum()), "made of logarithms"),
+        (mood(far=lambda seen, even: ((seen - even) ** 2 / even ** 0.5).sum()), "the root of what was expected"),
+        (mood(far=lambda seen, even: ((seen - even) ** 2 / even).sum() ** 0.5), "The root of the sum"),
+        (mood(says=lambda found, counts: found > 7.815), "lies too high"),
+        (mood(says=lambda found, counts: counts[0, 0] > 100), "Right in every call: the first. Not right: the second"),
         (lambda counts: mood_at_once(counts[::-1, ::-1] * 2), "not what the task asks for")],
 }

@@ -69,6 +69,10 @@ def moves(behind=True, real=0, by=8, seen=lambda z: z, told=lambda d: d.abs().ma
     return answer
 
 
+def in_columns(number):
+    return moves(told=lambda d: d.abs().amax(0), unit=lambda z: z.std(0))(number).max()
+
+
 def moves_in_numpy(number):
     model, batch = suspect(number)
     model = model.eval().requires_grad_(False)
@@ -233,6 +237,12 @@ WRONG = {
         (moves(seen=lambda z: z.argmax(1), told=lambda d: d.ne(0).float().mean(), unit=lambda z: 1), "another class"),
         (moves(told=lambda d: d.pow(2).max()), "squared"), (moves(told=lambda d: d.abs().sum()), "You sum"),
         (moves(unit=lambda z: z.std()), "all logits together"),
+        (moves(unit=lambda z: z.std(0).mean()), "the mean of the three spreads"),
+        (moves(unit=lambda z: z.std(0).min()), "the smallest of the three spreads"),
+        (moves(unit=lambda z: z.std(1).max()), "over the classes of a post"),
+        (in_columns, "by its own spread"),
+        (moves(unit=lambda z: z.std(0, unbiased=False).max()), "n under its sum of squares"),
+        (moves(told=lambda d: d.abs().mean(0).max()), "as a mean over the posts first"),
         (moves(told=lambda d: d.abs()), "Expected one number"), (moves(by=3), "not what the task asks for")],
     "renaming": [
         (lambda table: (np.argsort(renamed_by_all(table)[0]), renamed_by_all(table)[1]), "the way back"),

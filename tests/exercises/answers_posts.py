@@ -271,7 +271,7 @@ WRONG = {
         (lambda rows, seen: highest_by_counter(rows, [1 - i for i in seen]), "swapped"),
         (lambda rows, seen: highest_by_counter(rows, [*seen, 2]), "label itself"),
         (lambda rows, seen: 1 - highest_by_counter(rows, seen), "wrong answers"),
-        (lambda rows, seen: highest_by_counter(rows, seen) / 2, "not what the task asks for"),
+        (lambda rows, seen: highest_by_counter(rows, seen) / 2, "0.5 times the one asked for"),
     ],
     "peeking": [
         (peek_of_all, "still counts the copies"),

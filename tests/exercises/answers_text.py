@@ -259,7 +259,7 @@ WRONG = {
          "whole batch: each text"),
         (lambda states, mask: states[words_only(mask).bool()].mean(0), "One vector for the whole batch"),
         (average_blanking_columns, "takes these columns in every row"),
-        (lambda states, mask: 2 * average_at_once(states, mask), "not what the task asks for"),
+        (lambda states, mask: 2 * average_at_once(states, mask), "2 times the one asked for"),
         (lambda states, mask: (states * mask).sum(1), "RuntimeError"),
     ],
     "pad_batch": [

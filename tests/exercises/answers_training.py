@@ -254,11 +254,10 @@ def one_draw_twice(train, validation, test, sizes):
 
 
 RIGHT = {
-    "binary_loss": [loss_written_out, loss_in_a_loop, loss_in_numpy, loss_with_two_switches, loss_row_by_row,
-                    lambda z, y: torch.tensor(loss_in_a_loop(z, y)),
+    "binary_loss": [loss_written_out, loss_with_two_switches, loss_row_by_row,
                     lambda z, y: torch.logaddexp(torch.zeros(len(y)), (1 - 2 * y) * z[:, 0]).mean(),
                     lambda z, y: F.softplus(torch.where(y == 1, -z[:, 0], z[:, 0])).mean(),
-                    lambda z, y: F.binary_cross_entropy_with_logits(z, y[:, None].float()).item(),
+                    lambda z, y: F.binary_cross_entropy_with_logits(z, y[:, None].float()),
                     lambda z, y: -F.logsigmoid((2 * y - 1) * z.flatten()).sum() / len(y)],
     "epoch_accuracy": [accuracy_in_a_loop, accuracy_pooled, accuracy_in_numpy,
                        lambda batches: sum(hits(*b).sum() for b in batches) / sum(len(y) for _, y in batches),
@@ -285,7 +284,11 @@ WRONG = {
         (lambda z, y: -(-of_probabilities(z, y)).clamp(min=1e-7).log().mean(), "cut off"),
         (loss_of_doubles, "infinite or NaN for very sure ones"),
         (loss_with_a_switch, "its gradient is NaN"), (loss_without_slopes, "its gradient is not"),
-        (lambda z, y: -(-of_probabilities(z, y)).log2().mean(), "not what the task asks for"),
+        (loss_in_a_loop, "it comes as a float from which no gradient"),
+        (loss_in_numpy, "it comes as a float64"),
+        (lambda z, y: torch.tensor(loss_in_a_loop(z, y)), "it comes as a Tensor"),
+        (lambda z, y: -(-of_probabilities(z, y)).log2().mean(), "1.443 times the one asked for"),
+        (lambda z, y: F.softplus((1 - 2 * y) * z[:, 0]).median(), "not what the task asks for"),
     ],
     "epoch_accuracy": [
         (lambda batches: np.mean([hits(*b).double().mean().item() for b in batches]), "average of the batches'"),
@@ -306,7 +309,8 @@ WRONG = {
         (lambda batches: accuracy_pooled(batches[:1]), "inside the loop"),
         (lambda batches: sum(hits(*batch).sum() for batch in batches) / sum(map(len, batches)), "length of the pairs"),
         (lambda batches: accuracy_pooled(batches[-1:]), "Only the last batch"),
-        (lambda batches: 100 * accuracy_pooled(batches), "percent"),
+        (lambda batches: 100 * accuracy_pooled(batches), "per cent"),
+        (lambda batches: round(float(accuracy_pooled(batches)), 2), "rounded to two decimals"),
     ],
     "chosen_run": [
         (lambda runs: run_by_min(runs, lambda row: -row["test_accuracy"]), "The test posts did the choosing"),
@@ -328,6 +332,15 @@ WRONG = {
          "The rate is a choice too"),
         (lambda runs: run_by_min([min(runs, key=lambda run: run["history"][-1]["loss"])]), "by its last epoch"),
         (lambda runs: {**run_by_min(runs), "rate": runs[-1]["rate"]}, "after a loop"),
+        (lambda runs: run_by_min([min(runs, key=lambda run: np.mean([row["loss"] for row in run["history"]]))]),
+         "by the mean of its losses"),
+        (lambda runs: {**run_by_min(runs), "test_accuracy": np.mean([row["test_accuracy"] for row in next(
+            run["history"] for run in runs if run["rate"] == run_by_min(runs)["rate"])])}, "the mean of its run's"),
+        (lambda runs: {**run_by_min(runs), "epoch": runs[-1]["history"][-1]["epoch"]}, "the epoch is its run's last"),
+        (lambda runs: {**run_by_min(runs), "rate": [run["rate"] for run in runs].index(run_by_min(runs)["rate"])},
+         "its place in the list"),
+        (lambda runs: {**run_by_min(runs), "test_accuracy": runs[0]["history"][0]["test_accuracy"]},
+         "Right in every call: 'rate', 'epoch'. Not right: 'test_accuracy'."),
         (lambda runs: run_by_min(runs[:1]), "Only the first run"),
         (lambda runs: run_by_min(runs[-1:]), "Only the last run"),
         (lambda runs: run_by_min(runs)["test_accuracy"], "Expected a dictionary"),
@@ -343,6 +356,8 @@ WRONG = {
         (curve(warm=True), "goes on from the first"),
         (curve(choose="last"), "whatever the validation labels say"),
         (curve(rows=lambda order, size: order[:20]), "take enough steps"),
+        (curve(rows=lambda order, size: order[torch.from_numpy(np.random.default_rng(int(order[0])).integers(
+            0, len(order), size))]), "has others twice"),
         (curve(percent=True), "between 0 and 1"),
         (one_head_for_a_size, "the heads of the later ones"),
         (one_draw, "hold the very same posts"), (fitted_on_both, "learned from the validation posts"),

@@ -55,6 +55,13 @@ def filtering(extra=2, to=mel, back=hertz, cut=True, peak=None, join=np.minimum,
     return answer
 
 
+def filters_at_the_bins(bands, frequencies):
+    """As many tutorials do it: corners are moved to the nearest frequency of the spectrogram."""
+    corners = hertz(np.linspace(0, mel(frequencies[-1]), bands + 2))
+    corners = (corners / frequencies[1]).round() * frequencies[1]
+    return np.array([np.interp(frequencies, corners[b:b + 3], [0, 1, 0]) for b in range(bands)])
+
+
 def slaney(mel):
     """Section 3's way back to Hz."""
     return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
@@ -290,7 +297,13 @@ WRONG = {
         (filtering(join=lambda up, down: up.clip(min=0) * down.clip(min=0)), "makes a hill"),
         (filtering(then=lambda rows, c: rows.T), "exchanged"),
         (filtering(then=lambda rows, c: c), "Expected the shape"), (filtering(extra=4), "Expected the shape"),
-        (filtering(then=lambda rows, c: rows / 2), "not what the task asks for")],
+        (filtering(to=lambda f: 2595 * np.log(1 + f / 700)), "by the natural logarithm"),
+        (filtering(to=lambda f: 2595 * np.log10(f / 700), back=lambda m: 700 * 10 ** (m / 2595)), "on both ways"),
+        (filters_at_the_bins, "moved to frequencies of the spectrogram"),
+        (filtering(join=lambda up, down: np.where(up <= 1, up, 0)), "end there"),
+        (filtering(join=lambda up, down: up.clip(max=1)), "never fall"),
+        (filtering(then=lambda rows, c: rows / 2), "0.5 times the one asked for"),
+        (filtering(join=lambda up, down: np.minimum(up, down) ** 2), "not what the task asks for")],
     "decibels": [
         (level(less=lambda dB: 10 * np.log10(10 ** ((dB - dB.max()) / 10) + 1e-8)), "The floor is added"),
         (level(weigh=False), "window is not used"), (level(log=lambda p: 20 * np.log10(p + 1e-30)), "twice as deep"),
@@ -301,7 +314,7 @@ WRONG = {
         (level(less=lambda dB: dB), "turned up"), (level(less=lambda dB: np.maximum(dB, -80), floor=lambda dB:
                                                          dB - dB.max()), "First the one"),
         (level(floor=lambda dB: np.where(dB < -80, 0, dB)), "as loud as the loudest"),
-        (level(then=lambda dB: -dB), "levels are positive"), (one_window_apart, "do not overlap"),
+        (level(then=lambda dB: -dB), "the wrong sign"), (one_window_apart, "do not overlap"),
         (level(hop=1), "one sample apart"), (with_a_part, "are not full"),
         (lambda *case: decibels_at_once(*case)[:-1], "Expected the shape (27"),
         (level(fft=np.fft.fft), "in the mirror"), (level(size=lambda s: s.real ** 2), "real part"),
@@ -309,7 +322,7 @@ WRONG = {
         (level(log=lambda p: p, less=lambda p: p, floor=lambda p: p), "These are powers"),
         (silent, "minus infinity"), (no_number, "there is a NaN"), (level(floor=lambda dB: dB), "below the floor"),
         (silence_at_the_top, "perfectly silent for a while"),
-        (level(then=lambda dB: dB / 2), "not what the task")],
+        (level(then=lambda dB: dB / 2), "0.5 times the one asked for")],
     "still_and_moving": [
         (lambda tokens, samples: torch.cat([tokens.mean(1), tokens.std(1, unbiased=False)], 1), "padding is counted"),
         (summed(of_spread=lambda n: 10**6), "deviation counts"), (summed(of_mean=lambda n: 10**6), "the mean counts"),
@@ -323,7 +336,15 @@ WRONG = {
         (summed(spread=lambda x: (x ** 2).mean(0).sqrt()), "about 0"), (summed(order=(1, 0)), "two halves"),
         (summed(order=(0,)), "how a voice moves is missing"),
         (lambda *case: torch.stack([summary_by_loop(*case)] * 2), "Expected the shape"),
-        (lambda *case: 2 * summary_by_loop(*case), "not what the task asks for")],
+        (summed(lambda n: (n // 160 + 1) // 8 + 1), "there is a token too many"),
+        (summed(lambda n: max(1, round((n // 160 + 1) / 8))), "round to the nearest token"),
+        (summed(lambda n: -(-(n // 160 + 1) // 4)), "halved too seldom or too often"),
+        (summed(spread=lambda x: (x - x.mean(0)).abs().mean(0)), "mean distance from the mean"),
+        (summed(spread=lambda x: x.amax(0) - x.amin(0)), "The means are right"),
+        (lambda *case: torch.cat([0 * case[0][:, 0], summary_by_loop(*case)[:, case[0].shape[2]:]], 1),
+         "The deviations are right"),
+        (lambda *case: 2 * summary_by_loop(*case), "2 times the one asked for"),
+        (lambda *case: summary_by_loop(*case).exp(), "not what the task asks for")],
     "unheard_speakers": [
         (leaving(learn=np.ones_like), "nobody is left out"), (leaving(learn=lambda held: held), "from nobody else"),
         (leaving(groups=lambda speakers: np.arange(len(speakers))), "a single clip at a time"),
@@ -331,7 +352,8 @@ WRONG = {
         (speakers_alike, "counts alike"),
         (leaving(nearest=nearest_clip), "nearest clip"), (leaving(bring=less_their_mean), "taken away first"),
         (leaving(bring=lambda features, who: (features - features.mean(0)) / features.std(0)), "scaled by the spread"),
-        (leaving(told=lambda right: 1 - right.mean()), "share that is wrong"), (leaving(told=np.sum), "a count"),
+        (leaving(told=lambda right: 1 - right.mean()), "add up to 1"), (leaving(told=np.sum), "a count"),
         (leaving(told=lambda right: 100 * right.mean()), "per cent"), (numbers_only, "Here they are names"),
-        (leaving(told=lambda right: right), "Expected"), (leaving(told=lambda right: right.mean() / 3), "not what")],
+        (leaving(told=lambda right: right), "Expected"),
+        (leaving(told=lambda right: right.mean() / 3), "0.3333 times")],
 }

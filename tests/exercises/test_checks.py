@@ -18,7 +18,7 @@ from helpers import generators
 from mmsa_utils import checks
 from mmsa_utils.exercises.cells import folds_of
 from mmsa_utils.exercises.checks import Answer, NotYet, Verdict, exercise
-from mmsa_utils.exercises.compare import Refused, alike, compare, expect_kind
+from mmsa_utils.exercises.compare import Refused, alike, combined, compare, expect_kind, slip_in, told_by
 from mmsa_utils.exercises.table import EXERCISES, MODULES
 
 TOPICS = {key: importlib.import_module(f"answers_{module}") for key, module in MODULES.items()}
@@ -66,11 +66,76 @@ def test_an_unsolved_stub_is_not_yet(answer):
 @pytest.mark.parametrize(("answer", "words"), [
     (lambda x: x * x, "This squares."), (forgot_to_return, "`return`"), (lambda x: x @ "a", "TypeError"),
     (lambda x: x[:2], "shape (3,), got (2,)"), (lambda x: x * float("nan"), "NaN"), (lambda x: "a", "got a str"),
-    (lambda x: 3 * x, "not what the task asks for"), (7, "an int"), ("x", "a str"), (lambda: 1, "TypeError")])
+    (lambda x: 2 * x + x ** 3, "not what the task asks for"), (7, "an int"), ("x", "a str"), (lambda: 1, "TypeError")])
 def test_a_wrong_answer_is_told_why(answer, words):
     verdict = doubled(answer)
     assert verdict.status == "wrong"
     assert words in verdict.message
+
+
+@pytest.mark.parametrize(("made", "words"), [
+    (lambda y: 100 * y, "per cent"), (lambda y: -y, "the wrong sign"), (lambda y: 1 - y, "add up to 1"),
+    (np.abs, "The signs are lost"), (np.square, "are the squares"), (np.trunc, "is cut off"),
+    (lambda y: y.round(), "whole ones"), (lambda y: y.round(1), "one decimal"), (lambda y: y.round(2), "two decimals"),
+    (lambda y: y.round(3), "three decimals"), (lambda y: y + 1, "too large by 1"), (lambda y: y - 0.5, "small by 0.5"),
+    (lambda y: 3 * y, "3 times the one asked for"), (lambda y: y[::-1], "in other places"),
+    (lambda y: 0 * y, "whatever"), (lambda y: np.tanh(y), "")])
+def test_a_slip_that_explains_all_numbers_is_named(made, words):
+    wanted = [np.random.default_rng(seed).normal(0, 2, (4, 3)) for seed in range(3)]
+    for given, due in (([made(y) for y in wanted], wanted),
+                       ([{"a": made(y), "b": made(y)} for y in wanted], [{"a": y, "b": y} for y in wanted])):
+        said = slip_in(given, due, 1e-4)
+        assert said == "" if not words else words in said
+
+
+def test_a_slip_needs_more_than_one_number_to_be_known_by():
+    assert slip_in([2.0], [1.0], 1e-4) == ""
+    assert slip_in([3, 3], [3, 3], 1e-4).startswith("Yours gives 3")
+    assert slip_in([np.exp([1.0, 2.0]), [1.0, 2.0]], [np.exp(np.exp([1.0, 2.0])), np.exp([1.0, 2.0])], 1e-4) == (
+        "Your numbers are the logarithms of those asked for.")
+
+
+@pytest.mark.parametrize(("answer", "words"), [
+    (lambda x: (x, x), "Right in every call: the first. Not right: the second."),
+    (lambda x: (x if x < 3 else 0, 2 * x if x < 3 else 0), "2 of 3 calls come out right."),
+    (lambda x: (x + x ** 2, 1), "not what the task asks for.")])
+def test_what_is_right_of_a_wrong_answer_is_said(answer, words):
+    with pytest.raises(Refused) as caught:
+        compare(answer, lambda x: (x, 2 * x), [(1.0,), (2.0,), (3.0,)])
+    assert str(caught.value).endswith(words)
+
+
+def test_what_is_handed_back_as_it_came_is_named():
+    with pytest.raises(Refused, match="the second of its inputs, as it came"):
+        compare(lambda x, y: y, lambda x, y: x + y, [(1.0, 2.0), (3.0, 5.0)])
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ({"a": 1.0, "b": [2.0]}, "Under 'b': Expected one number, got a list of shape"),
+    ({"a": 1.0, "b": 2.0, "c": 3.0}, "an entry under 'c', which nobody asked for")])
+def test_entries_of_a_dictionary_are_looked_at_one_by_one(given, words):
+    with pytest.raises(Refused, match=words):
+        expect_kind(given, {"a": 1.0, "b": 2.0})
+
+
+def test_places_of_a_wrong_array_are_counted():
+    def answer(x):
+        return x + (np.arange(12).reshape(3, 4) == 6)
+
+    with pytest.raises(Refused, match=r"11 of its 12 numbers are right; .* at \[1, 2\]"):
+        compare(answer, lambda x: x, [(np.random.default_rng(0).normal(size=(3, 4)),)])
+
+
+def test_mistakes_in_two_parts_are_named_together():
+    table = combined(lambda *parts: lambda x: [part(x) for part in parts], {"": abs, "A.": float}, {"": int, "B.": abs})
+    assert list(table) == ["B.", "A.", "A. B."]
+    assert table["A. B."](-1) == [-1.0, 1]
+
+
+def test_a_mistake_can_be_told_by_its_result():
+    mistake = told_by(lambda x: 3 * x, lambda given, x: given > x)
+    assert (mistake(2), mistake(-2)) == (6, None)
+    assert told_by(lambda x: "text", lambda given, x: True)(1) is None
 
 
 @pytest.mark.parametrize("answer", [
@@ -108,7 +173,9 @@ def test_values_are_alike_whatever_holds_them():
 
 
 @pytest.mark.parametrize(("given", "wanted", "words"), [
-    ([1, 2, 3], [1, 2], "shape"), ([[1], [2, 3]], [1, 2], "got a list"), (1, {"a": 1}, "Expected a dict"),
+    ([1, 2, 3], [1, 2], "shape"), ([[1], [2, 3]], [1, 2], "got a list"), ([1, 2], 1, "Expected one number"),
+    (np.ones((2, 3)), np.ones((3, 2)), "Are the two axes exchanged"), ([[1, 2]], [1, 2], "on other axes"),
+    (1, {"a": 1}, "Expected a dict"),
     ([1, float("inf")], [1, 2], "infinity")])
 def test_a_result_of_another_kind_is_refused(given, wanted, words):
     with pytest.raises(Refused, match=words):

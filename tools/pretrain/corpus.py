@@ -172,6 +172,9 @@ GRAMMAR["thing"] = """service|staff|waitress|waiter|atmosphere|music|decor|view|
 terrace|garden|photo|picture|wifi|queue|host|weather|company|hotel|bus ride|table|cutlery|lighting|wine""".replace(
     "\n", "|").split("|")
 
+_BETWEEN = (" ", ". ", "... ", "! ", ", ", " - ")  # what stands between two sentences of a post
+_FACES = (":)", ":(", ":-)", ":D", ";)", ":/", "<3", ":P", "=)", "!!!", "?!")
+
 _SLOT = re.compile(r"\{(\w+)\}")
 # The archive's word list contains slurs. They are of no use here and would end up as entries of a public vocabulary.
 _LEFT_OUT = re.compile(r"^(nigg|fag|cunt|whor|slut|retard|dyke|homo|bitch|rape|raping|rapist|fuck|motherf|mf|cock|pussy|"
@@ -289,14 +292,18 @@ def wordnet_texts(folder: Path, definitions: int, seed: int) -> list[str]:
     return [text for text in chosen if not any(_LEFT_OUT.match(word) for word in re.findall(r"[a-z]+", text.lower()))]
 
 
+def _snippets(archive: dict[str, list[str]]) -> list[str]:
+    """The archive's sentences of reviews and editorials, without their scores."""
+    return [html.unescape(line.split("\t")[2]).replace("''", '"')
+            for name in ("amazonReviewSnippets", "movieReviewSnippets", "nytEditorialSnippets")
+            for line in archive[name] if line.count("\t") >= 2]
+
+
 def pretrain_texts(sdist: Path, wordnet: Path, seed: int) -> list[str]:
     """All texts for pretraining, shuffled and without repeats: no label, no score, none of the archive's tweets."""
     rng = np.random.default_rng(seed)
     lexicon, archive = _members(sdist)
-    own = own_words()
-    snippets = [html.unescape(line.split("\t")[2]).replace("''", '"')
-                for name in ("amazonReviewSnippets", "movieReviewSnippets", "nytEditorialSnippets")
-                for line in archive[name] if line.count("\t") >= 2]
+    own, snippets = own_words(), _snippets(archive)
     counts = Counter(word for text in snippets for word in re.findall(r"\b[a-z]{3,}\b", text))
     words = {w for w in lexicon if re.fullmatch(r"[a-z][a-z'-]{2,}", w)} | {w for w in counts if counts[w] >= 3}
     texts = list(own)
@@ -312,6 +319,44 @@ def pretrain_texts(sdist: Path, wordnet: Path, seed: int) -> list[str]:
     texts += [fill("{review}", rng, word, own) for word in own for _ in range(25)]
     texts = list(dict.fromkeys(text for text in texts if text.strip()))
     return [texts[i] for i in rng.permutation(len(texts))]
+
+
+def reviews(count: int, seed: int) -> list[str]:
+    """Generated reviews that say one thing each."""
+    rng, own = np.random.default_rng(seed), own_words()
+    return [fill("{review}", rng, own[rng.integers(len(own))], own) for _ in range(count)]
+
+
+def long_texts(sdist: Path, wordnet: Path, count: int, seed: int) -> list[str]:
+    """Texts as long as posts: one to three of the corpus's own in a row, with what posts carry beside their words.
+
+    Handles, tags, addresses, faces and capitals are drawn apart from what is said. None of the archive's tweets.
+    """
+    rng = np.random.default_rng(seed)
+    examples = wordnet_texts(wordnet, 0, seed)
+    pools = [examples, examples, _snippets(_members(sdist)[1]), pretrain_texts(sdist, wordnet, seed)]
+    names = sorted({word for text in examples for word in re.findall(r"[a-z]{3,}", text)})
+
+    def one_of(options):
+        return options[rng.integers(len(options))]
+
+    def as_posted(text: str) -> str:
+        if rng.random() < 0.25:
+            text = f"@{one_of(names)} {text}"
+        if rng.random() < 0.15:
+            words = text.split()
+            i = rng.integers(len(words))
+            text = " ".join([*words[:i], "#" + words[i], *words[i + 1:]])
+        if rng.random() < 0.15:
+            text += f" #{one_of(names)}"
+        if rng.random() < 0.15:
+            text += f" http://{one_of(names)}.com"
+        if rng.random() < 0.2:
+            text += f" {one_of(_FACES)}"
+        return text.upper() if rng.random() < 0.05 else text
+
+    texts = [one_of(_BETWEEN).join(one_of(one_of(pools)) for _ in range(one_of((1, 1, 2, 2, 3)))) for _ in range(count)]
+    return [as_posted(text) for text in texts]
 
 
 def probe_posts(seed: int, per_word: int = 5) -> tuple[list[str], np.ndarray, np.ndarray]:

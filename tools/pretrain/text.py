@@ -8,8 +8,8 @@
 mini-BERT learns three things at once: to predict masked words (Devlin et al. 2019, arXiv:1810.04805), to place a text
 where all-MiniLM-L6-v2 places it, and to tell from its feature which word was said of the food and which of something
 else. mini-DistilBERT starts from every second layer of mini-BERT and learns to follow it (Sanh et al. 2019,
-arXiv:1910.01108), and the same. No sentiment label or score takes part. Features are the masked mean of the last hidden
-state, [CLS] and [SEP] included.
+arXiv:1910.01108), and the same. At last mini-BERT goes on with texts as long as posts. No sentiment label or score
+takes part. Features are the masked mean of the last hidden state, [CLS] and [SEP] included.
 """
 
 import argparse

@@ -255,6 +255,12 @@ def batches_by_length(lengths: np.ndarray, size: int, rng: np.random.Generator) 
     return [found[i] for i in rng.permutation(len(found))]
 
 
+def rise_and_fall(optimizer: torch.optim.Optimizer, steps: int, rise: int) -> torch.optim.lr_scheduler.LambdaLR:
+    """A rate that rises for `rise` steps, and falls along a cosine to a fiftieth."""
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / rise) * (
+        0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2))
+
+
 def learn(model: nn.Module, rows: list[list[int]], targets: np.ndarray, bound_rows: list[list[int]], said: np.ndarray,
           points: np.ndarray, *, epochs: int, rate: float, seed: int, note: str, naming_weight: float = 0.3,
           guessing_weight: float = 0.4) -> nn.Module:
@@ -274,8 +280,7 @@ def learn(model: nn.Module, rows: list[list[int]], targets: np.ndarray, bound_ro
     steps = epochs * (len(rows) // BATCH)
     parameters = [*model.parameters(), *projection.parameters(), *bound.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, (step + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2))
+    schedule = rise_and_fall(optimizer, steps, rise=200)
     model.train()
     bar = tqdm(total=steps, desc=note, mininterval=5)
     for _ in range(epochs):
@@ -329,8 +334,7 @@ def go_on(model: nn.Module, rows: list[list[int]], targets: np.ndarray, kept_row
     steps, queue = len(rows) // BATCH, []
     optimizer = torch.optim.AdamW([*model.parameters(), *projection.parameters()], lr=rate, weight_decay=0.0,
                                   fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, (step + 1) / 100) * (0.02 + 0.98 * (1 + math.cos(math.pi * step / steps)) / 2))
+    schedule = rise_and_fall(optimizer, steps, rise=100)
     model.train()
     for index in tqdm(batches_by_length(lengths, BATCH, rng), desc=note, mininterval=5):
         ids, mask = pad([rows[j] for j in index])

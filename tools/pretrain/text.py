@@ -237,6 +237,13 @@ def masked(ids: Tensor, mask: Tensor, draw: torch.Generator) -> tuple[Tensor, Te
     return torch.where(chosen & (dice >= 0.9), other, ids), chosen
 
 
+def guessing_loss(model: nn.Module, ids: Tensor, mask: Tensor, draw: torch.Generator) -> Tensor:
+    """The loss of one round of BERT's game on ids and mask (B, T); 0 where nothing was chosen."""
+    hidden_ids, chosen = masked(ids, mask, draw)
+    states = model.base_model(input_ids=hidden_ids, attention_mask=mask).last_hidden_state[chosen]
+    return F.cross_entropy(predictions(model, states), ids[chosen]) if chosen.any() else torch.zeros(())
+
+
 def relational(feature: Tensor, wanted: Tensor) -> Tensor:
     """The squared difference between a batch's own pairwise cosines and those of its targets.
 
@@ -296,9 +303,7 @@ def learn(model: nn.Module, rows: list[list[int]], targets: np.ndarray, bound_ro
                            words[two])
             some = torch.from_numpy(rng.permutation(BATCH)[:MASKED_BATCH])
             some_ids, some_mask = ids[some], mask[some]
-            hidden_ids, chosen = masked(some_ids, some_mask, draw)
-            states = encode(input_ids=hidden_ids, attention_mask=some_mask).last_hidden_state[chosen]
-            guessing = F.cross_entropy(predictions(model, states), some_ids[chosen]) if chosen.any() else 0 * naming
+            guessing = guessing_loss(model, some_ids, some_mask, draw)
             optimizer.zero_grad()
             (loss + naming_weight * naming + guessing_weight * guessing).backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -346,9 +351,7 @@ def go_on(model: nn.Module, rows: list[list[int]], targets: np.ndarray, kept_row
         old_ids, old_mask = pad([kept_rows[j] for j in old])
         there = mean_pool(encode(input_ids=old_ids, attention_mask=old_mask).last_hidden_state, old_mask)
         moved = (there - kept[old]).square().sum(1).mean() / kept.var(0).sum()
-        hidden_ids, chosen = masked(old_ids, old_mask, draw)
-        states = encode(input_ids=hidden_ids, attention_mask=old_mask).last_hidden_state[chosen]
-        guessing = F.cross_entropy(predictions(model, states), old_ids[chosen]) if chosen.any() else 0 * moved
+        guessing = guessing_loss(model, old_ids, old_mask, draw)
         optimizer.zero_grad()
         (loss + 2 * moved + 0.1 * guessing).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)

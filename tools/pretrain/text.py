@@ -8,8 +8,9 @@
 mini-BERT learns three things at once: to predict masked words (Devlin et al. 2019, arXiv:1810.04805), to place a text
 where all-MiniLM-L6-v2 places it, and to tell from its feature which word was said of the food and which of something
 else. mini-DistilBERT starts from every second layer of mini-BERT and learns to follow it (Sanh et al. 2019,
-arXiv:1910.01108), and the same. At last mini-BERT goes on with texts as long as posts. No sentiment label or score
-takes part. Features are the masked mean of the last hidden state, [CLS] and [SEP] included.
+arXiv:1910.01108), and the same. At last both go on with texts as long as posts, mini-BERT after the teacher and
+mini-DistilBERT after mini-BERT. No sentiment label or score takes part. Features are the masked mean of the last hidden
+state, [CLS] and [SEP] included.
 """
 
 import argparse
@@ -253,6 +254,11 @@ def relational(feature: Tensor, wanted: Tensor) -> Tensor:
     return (own @ own.T - wanted @ wanted.T).square().mean()
 
 
+def following(projection: nn.Module, feature: Tensor, wanted: Tensor) -> Tensor:
+    """How far features (B, width) are from saying what the vectors (B, D) of length 1 say."""
+    return 1 - F.cosine_similarity(projection(feature), wanted).mean() + 5 * relational(feature, wanted)
+
+
 def batches_by_length(lengths: np.ndarray, size: int, rng: np.random.Generator) -> list[np.ndarray]:
     """Shuffled batches; sorting pools of 16 by length saves padding while batches stay mixed."""
     order = rng.permutation(len(lengths))
@@ -294,7 +300,7 @@ def learn(model: nn.Module, rows: list[list[int]], targets: np.ndarray, bound_ro
         for index in batches_by_length(lengths, BATCH, rng):
             ids, mask = pad([rows[j] for j in index])
             feature, wanted = mean_pool(encode(input_ids=ids, attention_mask=mask).last_hidden_state, mask), goal[index]
-            loss = 1 - F.cosine_similarity(projection(feature), wanted).mean() + 5 * relational(feature, wanted)
+            loss = following(projection, feature, wanted)
             if not queue:
                 queue = batches_by_length(bound_lengths, BOUND_BATCH, rng)
             two = queue.pop()
@@ -317,8 +323,8 @@ def learn(model: nn.Module, rows: list[list[int]], targets: np.ndarray, bound_ro
     return model.eval()
 
 
-def go_on(model: nn.Module, rows: list[list[int]], targets: np.ndarray, kept_rows: list[list[int]], *, rate: float,
-          seed: int, note: str) -> nn.Module:
+def go_on(model: nn.Module, rows: list[list[int]], targets: np.ndarray, kept_rows: list[list[int]],
+          kept_targets: np.ndarray | None = None, *, rate: float, seed: int, note: str) -> nn.Module:
     """One pass over other texts, in which the features of `kept_rows` stay near where they are.
 
     Learning without forgetting (Li and Hoiem 2016, arXiv:1606.09282): what is kept is what the network itself said
@@ -326,9 +332,11 @@ def go_on(model: nn.Module, rows: list[list[int]], targets: np.ndarray, kept_row
 
     Args:
         rows, targets: tokenised texts and the vectors (N, D) to point at.
+        kept_targets: vectors that the kept texts point at beside that; none by default.
     """
     draw, rng, encode = torch.Generator().manual_seed(seed), np.random.default_rng(seed), model.base_model
-    goal = F.normalize(torch.from_numpy(targets.astype(np.float32)), dim=1)
+    goal, kept_goal = (None if some is None else F.normalize(torch.from_numpy(some.astype(np.float32)), dim=1)
+                       for some in (targets, kept_targets))
     kept = torch.from_numpy(features(encode, kept_rows, "what is kept"))
     some = rng.permutation(len(rows))[:20_000]
     now = torch.from_numpy(features(encode, [rows[i] for i in some], "where they are"))
@@ -344,12 +352,14 @@ def go_on(model: nn.Module, rows: list[list[int]], targets: np.ndarray, kept_row
     for index in tqdm(batches_by_length(lengths, BATCH, rng), desc=note, mininterval=5):
         ids, mask = pad([rows[j] for j in index])
         feature, wanted = mean_pool(encode(input_ids=ids, attention_mask=mask).last_hidden_state, mask), goal[index]
-        loss = 1 - F.cosine_similarity(projection(feature), wanted).mean() + 5 * relational(feature, wanted)
+        loss = following(projection, feature, wanted)
         if not queue:
             queue = batches_by_length(kept_lengths, BOUND_BATCH, rng)
         old = queue.pop()
         old_ids, old_mask = pad([kept_rows[j] for j in old])
         there = mean_pool(encode(input_ids=old_ids, attention_mask=old_mask).last_hidden_state, old_mask)
+        if kept_goal is not None:
+            loss = loss + following(projection, there, kept_goal[old])
         moved = (there - kept[old]).square().sum(1).mean() / kept.var(0).sum()
         guessing = guessing_loss(model, old_ids, old_mask, draw)
         optimizer.zero_grad()
@@ -365,7 +375,8 @@ def save_model(model: nn.Module, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     model.config.architectures = [type(model).__name__]
     config = json.loads(model.config.to_json_string(use_diff=True))
-    config.pop("transformers_version", None)
+    for name in ("transformers_version", "dtype"):
+        config.pop(name, None)
     config["dtype"] = "float16"
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     state = {name: tensor.to(torch.float16).contiguous() for name, tensor in model.state_dict().items()
@@ -527,16 +538,26 @@ def pretrain(args: argparse.Namespace) -> None:
     save_model(small, args.out / "distilbert")
     save_tokenizer(tokenizer, args.out / "distilbert")
     longer(args, "bert")
+    longer(args, "distilbert")
     print(f"Written to {args.out} after {time.perf_counter() - started:.0f} s", file=sys.stderr)
 
 
 def longer(args: argparse.Namespace, name: str) -> None:
-    """The last stage, of the network that `args.out` has under `name`: texts as long as posts."""
+    """The last stage, of the network that `args.out` has under `name`: texts as long as posts.
+
+    mini-DistilBERT follows mini-BERT as that is after this stage, on what is kept too: as they were distilled.
+    """
     tokenizer, model = load(args.out / name)
     texts, kept = long_texts(args.vader, args.wordnet, LONG, args.seed + 11), bound_texts(KEPT, args.seed + 7)[0]
     kept += reviews(KEPT // 2, args.seed + 12)
-    model = go_on(model, token_ids(tokenizer, texts), teacher_vectors(texts, args.work), token_ids(tokenizer, kept),
-                  rate=1e-3, seed=args.seed + 3, note=f"{name}, longer texts")
+    rows, kept_rows, kept_targets = token_ids(tokenizer, texts), token_ids(tokenizer, kept), None
+    if name == "bert":
+        targets = teacher_vectors(texts, args.work)
+    else:
+        bert = load(args.out / "bert")[1].base_model
+        targets, kept_targets = features(bert, rows, "mini-BERT"), features(bert, kept_rows, "mini-BERT")
+    model = go_on(model, rows, targets, kept_rows, kept_targets, rate=1e-3, seed=args.seed + 3,
+                  note=f"{name}, longer texts")
     save_model(model, args.out / name)
 
 

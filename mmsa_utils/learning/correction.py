@@ -31,6 +31,8 @@ from .features import Features, extract_features, given, shuffled, vectors_of
 from .metrics import interval
 
 RANDOM_HEADS = 100  # random heads that are measured before anything is trained
+#: Slower and longer than `align` alone: over 32,000 posts the validation loss falls to 0.191 in place of 0.199.
+RATE, EPOCHS = 5e-4, 60
 
 
 def correction_phase(text: str = "distilbert", image: str = "vit", size: str = "mini", *, voice: str | None = None,
@@ -110,15 +112,16 @@ def _aligned(make: Callable[[], Fusion], cached: dict[str, Features], vectors: d
     def accuracy(name: str, sets: dict[str, Features], split: str = "test", over: Callable[[], Fusion] = make,
                  hidden: int = 256) -> dict[str, float]:
         other, head = fresh(over, len(LABELS), seed, hidden, device)
-        align(other, head, sets["train"], sets["validation"], seed=seed, checkpoint=_kept(folder, name, seed))
+        align(other, head, sets["train"], sets["validation"], epochs=EPOCHS, lr=RATE, seed=seed,
+              checkpoint=_kept(folder, name, seed))
         return {"accuracy": measure(other, head, sets[split])["accuracy"]}
 
     def concat(*sides: str) -> Callable[[], Fusion]:
         return lambda: Concat({side: vectors["train"].widths[side] for side in sides})
 
     fusion, head = fresh(make, len(LABELS), seed, device=device)
-    align(fusion, head, cached["train"], cached["validation"], modality_dropout=modality_dropout, seed=seed,
-          checkpoint=_kept(folder, "after", seed))
+    align(fusion, head, cached["train"], cached["validation"], epochs=EPOCHS, lr=RATE,
+          modality_dropout=modality_dropout, seed=seed, checkpoint=_kept(folder, "after", seed))
     temperature = fit_temperature(fusion, head, cached["validation"])
     after = measure(fusion, head, cached["test"], temperature)
     control = {**cached, **{split: shuffled(cached[split], seed) for split in ("train", "validation")}}

@@ -37,9 +37,9 @@ def main() -> None:
 
     def over_seeds(some: str, way: str, figure: str) -> dict[str, float]:
         found = interval([run[some][way][figure] for run in runs])
-        return {name: round(float(value), 4) for name, value in zip(("mean", "low", "high"), found)}
+        return {name: round(float(value), 6) for name, value in zip(("mean", "low", "high"), found)}
 
-    subsets = {some: {"ceiling": round(worlds["test"].ceiling("all" if some == "+".join(train.sides) else some), 4),
+    subsets = {some: {"ceiling": round(worlds["test"].ceiling("all" if some == "+".join(train.sides) else some), 6),
                       **{way: {figure: over_seeds(some, way, figure) for figure in figures}
                          for way, figures in ways.items()}} for some, ways in runs[0].items()}
     OUT.write_text(json.dumps({"data": "spoken", "pair": "distilbert+vit+whisper", "size": "mini",

@@ -113,7 +113,7 @@ def notebook_04(seed: int, n: Size, *, loud: float = 50.0, posts: int = 800, epo
         "in train() the same post gets another answer": 1 - 2 * same,
         "at the encoders' own loudness normalising moves accuracy by less than 0.04": (
             0.04 - (max(as_they_are, insured, scaled) - min(as_they_are, insured, scaled))),
-        "as they are, fifty times louder costs more than 0.05": insured - louder - 0.05,
+        "as they are, fifty times louder costs more than 0.04": insured - louder - 0.04,
         "as they are, turned down to a fifth costs less than 0.04": 0.04 - (insured - quieter),
         "best of 10,000 linear heads: 3 of 4 cases": 1 - abs(solved[0] - 3),
         "best of 10,000 heads with a hidden layer: 4 of 4": solved[1] - 3,

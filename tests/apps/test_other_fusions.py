@@ -17,6 +17,7 @@ def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("model")
     patched = pytest.MonkeyPatch()
     patched.setattr(correction, "RANDOM_HEADS", 3)
+    patched.setattr(correction, "EPOCHS", 3)  # that it learns is seen elsewhere
     assert main(["align", "--fusion", "attention", "--posts", "96", "--test-posts", "24", "--seeds", "2", "--out",
                  str(place)]) == 0
     patched.undo()

@@ -67,8 +67,8 @@ def answers(reader: Reader, side: str, items: list, partner: object) -> dict[str
     other = model.encoders["image" if side == "text" else "text"]
     one = other.encode(**other.prepare([partner]))
     beside = Encoded.of(other.pool(one), one.mask.any(1)).rows(torch.zeros(len(items), dtype=torch.long))
-    pair = (own, beside) if side == "text" else (beside, own)
-    return {"both sides": reader._head(*pair).numpy(), "the side alone": reader.alone(side, items).numpy()}
+    sides = {"text": own, "image": beside} if side == "text" else {"text": beside, "image": own}
+    return {"both sides": reader._head(sides).numpy(), "the side alone": reader.alone(side, items).numpy()}
 
 
 def drops(said: np.ndarray) -> np.ndarray:
